@@ -2,6 +2,7 @@
 
 ChainsError                 anything below, for one `except`
 ├── SeriesError             a text that is not a series id, or terms that make no series
+├── PayoffError             legs or knots that make no payoff
 ├── WorldFileError          a world file that breaks its schema or contradicts itself
 ├── LedgerError             a transfer that the ledger must not accept
 └── CommitError             a packet or a plan that the commit protocol has no transition for
@@ -17,6 +18,10 @@ class ChainsError(Exception):
 
 class SeriesError(ChainsError, ValueError):
     """A text is not a series id, or the terms of a series are impossible."""
+
+
+class PayoffError(ChainsError, ValueError):
+    """Legs do not expire together, or knots do not describe a payoff."""
 
 
 class WorldFileError(ChainsError, ValueError):

@@ -1,0 +1,81 @@
+"""Accounts: balances, reservations and positions; simulated deposits."""
+
+from fastapi import APIRouter, Request, Response
+
+from chains.ledger import owner_account, written_account
+from intents.api.answers import documented, refusal
+from intents.api.bodies import DEPOSIT_BYTES_MAX, body_schema, read_body
+from intents.deposits import read_deposit, read_owner
+from intents.engine import Engine
+from intents.refusals import Code, Refused
+from intents.schemas import AccountView, BalanceView, ChainAccount, DepositView, PositionView, PostDeposit
+from intents.service import ACTIVE, Service
+
+
+def account_routes(service: Service) -> APIRouter:
+    """``GET /v1/accounts/{owner}`` and ``POST /v1/accounts/{owner}/deposits``."""
+    routes = APIRouter(tags=["accounts"])
+
+    @routes.get("/v1/accounts/{owner}", response_model=AccountView, responses=documented(Code.MALFORMED))
+    async def get_account(owner: str) -> Response | AccountView:
+        """What an owner has on every chain, what backs its intents, and its positions."""
+        address = read_owner(owner)
+        if isinstance(address, Refused):
+            return refusal(address)
+        return show_account(service.market.engine, address)
+
+    @routes.post(
+        "/v1/accounts/{owner}/deposits",
+        status_code=201,
+        response_model=DepositView,
+        responses=documented(Code.TOO_LARGE, Code.MALFORMED, Code.FAUCET_LIMIT),
+        openapi_extra=body_schema(PostDeposit),
+    )
+    async def post_deposit(request: Request, owner: str) -> Response | DepositView:
+        """Make a simulated deposit, up to the faucet's limit."""
+        body = await read_body(request, bytes_max=DEPOSIT_BYTES_MAX)
+        deposit = body if isinstance(body, Refused) else read_deposit(owner, body)
+        if isinstance(deposit, Refused):
+            return refusal(deposit)
+        refused = await service.deposit(deposit)
+        if refused is not None:
+            return refusal(refused)
+        balance = service.market.engine.funds(deposit.owner, deposit.chain, deposit.asset)
+        return DepositView(
+            owner=deposit.owner,
+            chain=deposit.chain,
+            asset=deposit.asset,
+            amount=deposit.amount,
+            balance=balance,
+        )
+
+    return routes
+
+
+def show_account(engine: Engine, owner: str) -> AccountView:
+    """An owner's accounts on every chain on which there is anything."""
+    reservations = engine.book.reservations(owner)
+    chains = []
+    for chain, ledger in engine.world.ledgers.items():
+        holdings = ledger.holdings(owner_account(owner))
+        reserved = {asset: amount for (place, asset), amount in reservations.items() if place == chain}
+        written = ledger.holdings(written_account(owner))
+        balances = [
+            BalanceView(
+                asset=asset,
+                balance=holdings.get(asset, 0),
+                reserved=reserved.get(asset, 0),
+                free=holdings.get(asset, 0) - reserved.get(asset, 0),
+            )
+            for asset in sorted({*holdings, *reserved})
+        ]
+        if balances or written:
+            positions = [PositionView(asset=asset, amount=amount) for asset, amount in written.items()]
+            chains.append(ChainAccount(chain=chain, balances=balances, written=positions))
+    active = sum(entry.status in ACTIVE for entry in engine.book.of_owner(owner))
+    return AccountView(
+        owner=owner,
+        nonce_floor=str(engine.book.nonce_floor(owner)),
+        active_intents=active,
+        chains=chains,
+    )

@@ -1,0 +1,215 @@
+"""The command `solvent`: a thin shell over the modules that do the work.
+
+Everywhere, results go to standard output and progress to standard error; `--json` prints one JSON
+object and nothing else. What goes wrong is one clear line on standard error and exit status 1.
+"""
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, NoReturn
+
+import httpx
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from chains.errors import ChainsError
+from intents.archive import count_archive, read_archive
+from intents.demo import run_demo
+from intents.errors import IntentsError, VerificationError
+from intents.export import export_archive
+from intents.replay import replay_all
+from intents.serving import serve_market
+from intents.settings import SETTINGS, Settings, load_settings
+from intents.signing import read_key, sign_message
+from intents.typed_data import Domain, eip712_domain, eip712_types
+from intents.verify import verify_archive
+from router.errors import RouterError
+from solvers.errors import SolversError
+
+FILE_BYTES_MAX: Final = 1024 * 1024
+"""The largest file of a message to sign or to post."""
+
+app = typer.Typer(
+    name="solvent",
+    help="An intent-based solver marketplace for crypto options.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+progress_to = Console(stderr=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+_DEFAULTS: Final = {setting.name: setting for setting in SETTINGS}
+
+
+def main() -> NoReturn:
+    """Run the command line; every expected error is one line and exit status 1."""
+    try:
+        app()
+    except (ChainsError, RouterError, SolversError, IntentsError, httpx.HTTPError, OSError) as error:
+        print(f"solvent: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(1)
+    sys.exit(0)
+
+
+def _say(text: str) -> None:
+    typer.echo(text)
+
+
+def _flag(name: str) -> Any:
+    """The option of a setting, with its documentation from the one place that holds it."""
+    setting = _DEFAULTS[name]
+    return typer.Option(setting.flag, help=f"{setting.doc} [env {setting.variable}; {setting.default}]")
+
+
+@app.command(epilog="Example: solvent demo --rounds 5 --seed 1 --json demo.json")
+def demo(
+    rounds: Annotated[int, typer.Option(min=1, max=1_000, help="How many rounds to run.")] = 5,
+    seed: Annotated[int, typer.Option(min=0, max=2**31, help="Seed of the world and of the orders.")] = 0,
+    world: Annotated[str, typer.Option(help="`reference`, or the path of a world file.")] = "reference",
+    json_file: Annotated[Path | None, typer.Option("--json", help="Also write the results here.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where the database and the archive go; a new one by default.")
+    ] = None,
+) -> None:
+    """Run the market end to end: orders over HTTP, solvers, settlement, archive, replay."""
+    results = run_demo(rounds=rounds, seed=seed, world=world, folder=folder, console=Console())
+    if json_file is not None:
+        json_file.write_text(json.dumps(results, indent=2) + "\n")
+    if not (results["replay_match"] and results["verify_ok"] and results["conserved"]):
+        raise VerificationError("the demo's record does not hold: see above")
+
+
+@app.command(
+    epilog="Example: solvent serve --database sqlite:///market.db --solver joint --solver mine.py:Mine"
+)
+def serve(  # noqa: PLR0913, PLR0917 - one option for each setting
+    database: Annotated[str | None, _flag("database")] = None,
+    world: Annotated[str | None, _flag("world")] = None,
+    solver: Annotated[list[str] | None, _flag("solvers")] = None,
+    host: Annotated[str | None, _flag("host")] = None,
+    port: Annotated[int | None, _flag("port")] = None,
+    seed: Annotated[int | None, _flag("seed")] = None,
+    chain_id: Annotated[int | None, _flag("chain_id")] = None,
+    verifying_contract: Annotated[str | None, _flag("verifying_contract")] = None,
+    round_us: Annotated[int | None, _flag("round_us")] = None,
+    solve_us: Annotated[int | None, _flag("solve_us")] = None,
+    faucet_max: Annotated[int | None, _flag("faucet_max")] = None,
+    rules: Annotated[str | None, _flag("rules")] = None,
+) -> None:
+    """Run the live service until it is interrupted."""
+    flags = dict(locals())
+    solvers = flags.pop("solver")
+    flags["solvers"] = tuple(solvers) if solvers else None
+    settings = load_settings(flags, os.environ)
+    serve_market(settings, announce=lambda url: _say(f"Solvent serves {settings.database} at {url}"))
+
+
+@app.command(epilog="Example: solvent export --database sqlite:///market.db --out rounds.parquet")
+def export(
+    out: Annotated[Path, typer.Option(help="The archive to write.")],
+    database: Annotated[str | None, _flag("database")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the decided rounds of a journal to an archive."""
+    url = load_settings({"database": database}, os.environ).database
+    with progress_to.status(f"exporting {url}"):
+        count = export_archive(url, out)
+    _say(json.dumps({"archive": str(out), "auctions": count}) if as_json else f"{count} auctions in {out}")
+
+
+@app.command(epilog="Example: solvent replay rounds.parquet --jobs 2")
+def replay(
+    archive: Annotated[Path, typer.Argument(help="An archive.")],
+    mode: Annotated[Literal["recorded"], typer.Option(help="How to replay.")] = "recorded",
+    jobs: Annotated[int, typer.Option(min=1, max=256, help="How many processes.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Put recorded bids through today's rules: the outcome must come out byte for byte."""
+    rows = []
+    with Progress(console=progress_to, transient=True) as progress:
+        task = progress.add_task("replaying", total=count_archive(archive))
+        for each in replay_all(read_archive(archive), jobs=jobs):
+            rows.append(each)
+            progress.advance(task)
+    matched = sum(each.is_match for each in rows)
+    if as_json:
+        auctions = [{**asdict(each), "match": each.is_match} for each in rows]
+        _say(json.dumps({"mode": mode, "auctions": auctions, "match": matched == len(rows)}))
+    else:
+        for each in rows:
+            for difference in each.differences:
+                _say(f"{each.auction}: {difference}")
+        _say(f"{matched} of {len(rows)} auctions match")
+    if matched != len(rows):
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: solvent verify rounds.parquet")
+def verify(archive: Annotated[Path, typer.Argument(help="An archive.")], as_json: AsJson = False) -> None:
+    """Check an archive from the file alone, by code that the engine does not use."""
+    with Progress(console=progress_to, transient=True) as progress:
+        task = progress.add_task("verifying", total=count_archive(archive))
+        found = verify_archive(archive, progress=lambda _: progress.advance(task))
+    _say(
+        json.dumps({"ok": True, **asdict(found)})
+        if as_json
+        else f"nothing is broken: {found.auctions} auctions, {found.bids} bids, {found.deals} deals, "
+        f"{found.transfers} transfers"
+    )
+
+
+@app.command(epilog="Example: solvent sign order.json --key-file key.hex > signed.json")
+def sign(
+    file: Annotated[Path, typer.Argument(help="JSON {kind, intent} to sign.")],
+    key_file: Annotated[Path, typer.Option(help="A file with a private key in hex.")],
+    url: Annotated[str | None, typer.Option(help="Take the domain from this server's /v1/market.")] = None,
+    chain_id: Annotated[int | None, _flag("chain_id")] = None,
+    verifying_contract: Annotated[str | None, _flag("verifying_contract")] = None,
+) -> None:
+    """Sign an intent or a cancel, as any wallet would, and print what to post."""
+    message = _read_json(file)
+    if not isinstance(message.get("kind"), str) or not isinstance(message.get("intent"), dict):
+        raise IntentsError(f"{file}: needs an object with `kind` and `intent`")
+    if url is not None:
+        eip712 = httpx.get(f"{url.rstrip('/')}/v1/market").raise_for_status().json()["eip712"]
+    else:
+        settings = load_settings({"chain_id": chain_id, "verifying_contract": verifying_contract}, os.environ)
+        eip712 = {"domain": eip712_domain(_domain(settings)), "types": eip712_types()}
+    _say(json.dumps(sign_message(message["kind"], message["intent"], eip712=eip712, key=read_key(key_file))))
+
+
+@app.command(epilog="Example: solvent post signed.json --url http://127.0.0.1:8000")
+def post(
+    file: Annotated[Path, typer.Argument(help="A signed message, as `solvent sign` prints it.")],
+    url: Annotated[str, typer.Option(help="The server.")] = "http://127.0.0.1:8000",
+) -> None:
+    """Post a signed intent or cancel and print the answer."""
+    signed = _read_json(file)
+    page = "cancellations" if str(signed.get("kind", "")).startswith("Cancel") else "intents"
+    answer = httpx.post(f"{url.rstrip('/')}/v1/{page}", json=signed)
+    _say(answer.text)
+    if answer.is_error:
+        raise typer.Exit(1)
+
+
+def _domain(settings: Settings) -> Domain:
+    return Domain(chain_id=settings.chain_id, verifying_contract=settings.verifying_contract.lower())
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    with file.open("rb") as stream:
+        content = stream.read(FILE_BYTES_MAX + 1)
+    if len(content) > FILE_BYTES_MAX:
+        raise IntentsError(f"{file}: is larger than {FILE_BYTES_MAX} bytes")
+    try:
+        message = json.loads(content)
+    except ValueError as error:
+        raise IntentsError(f"{file}: is not JSON: {error}") from None
+    if not isinstance(message, dict):
+        raise IntentsError(f"{file}: holds no JSON object")
+    return message

@@ -1,0 +1,221 @@
+"""The engine: the market as a deterministic state machine over its events.
+
+`handle` validates one event and applies it, or refuses it and changes nothing. The engine never
+reads a clock, a file, a socket or ambient randomness, and never calls a solver: whatever happened
+outside is in the event. Two engines that handled the same events are equal.
+
+A round takes three events. `AuctionCut` brings the world up to date, ends what has expired and marks
+the open orders as taking part; `auction()` is then the file, without its reference. What becomes of a
+round that is cut and never decided is nothing: the next cut takes its place. `AuctionDecided` pledges
+the units of every winning deal, hands its transfers to the world and ends the round.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from chains.commit import DealState
+from chains.ledger import OUTSIDE, owner_account
+from chains.series import LOT_SIZES
+from chains.units import USDC
+from chains.world import DealUpdate, World
+from intents.admission import LIMITS, MarketTermsView, check_terms
+from intents.book import Book
+from intents.errors import EngineError
+from intents.events import (
+    Advanced,
+    AuctionCut,
+    AuctionDecided,
+    AuctionPublished,
+    Deposited,
+    Event,
+    Genesis,
+    IntentPosted,
+    IntentsCancelled,
+    NoncesRevoked,
+)
+from intents.instance import cut_auction
+from intents.refusals import Code, Refused, refuse
+from intents.settlement import plan_settlement
+from solvers.auction import Auction
+from solvers.bid import Bid
+from solvers.codec import decode
+from solvers.outcome import Outcome, Submission
+from solvers.problem import to_problem
+
+DEPOSITS_MAX: Final = 2**52
+"""All deposits of one asset on one chain: half the wire's integers, so that no balance leaves them."""
+
+
+class Engine:
+    """The state of one market.
+
+    Attributes
+    ----------
+    genesis : the event it was born from
+    book, world : its two halves; read them, change them only through `handle`
+    now_us : the instant of the last event
+    round_number : how many rounds were cut
+    not_selected : ids left out of the auction of the running round
+    """
+
+    def __init__(self, genesis: Genesis) -> None:
+        self.genesis = genesis
+        self.book = Book(open_max=LIMITS.open_max)
+        self.world = World(genesis.spec, seed=genesis.seed, start_us=genesis.at_us)
+        self.now_us = genesis.at_us
+        self.round_number = 0
+        self.not_selected: tuple[str, ...] = ()
+        self._cut: Auction | None = None
+        self._published: Auction | None = None
+        self._handlers: Mapping[type, Callable[..., Refused | None]] = {
+            Deposited: self._deposit,
+            IntentPosted: self._post,
+            IntentsCancelled: self._cancel,
+            NoncesRevoked: self._revoke,
+            Advanced: self._advance,
+            AuctionCut: self._begin_round,
+            AuctionPublished: self._publish,
+            AuctionDecided: self._decide,
+        }
+
+    @property
+    def next_auction_id(self) -> str:
+        """The id of the next round's auction."""
+        return f"auction-{self.round_number + 1:06d}"
+
+    @property
+    def running(self) -> Auction | None:
+        """The published auction of the running round, if one is running."""
+        return self._published
+
+    def handle(self, event: Event) -> Refused | None:
+        """Apply one event, or refuse it and change nothing.
+
+        Raises
+        ------
+        EngineError
+            If the event lies before the last one or does not belong here: a bug in the caller.
+        """
+        handler = self._handlers.get(type(event))
+        if handler is None:
+            raise EngineError(f"a running market cannot handle {type(event).__name__}")
+        if event.at_us < self.now_us:
+            raise EngineError(f"{type(event).__name__} at {event.at_us} comes before {self.now_us}")
+        refused = handler(event)
+        if refused is None:
+            self.now_us = event.at_us
+        return refused
+
+    def auction(self) -> Auction:
+        """The auction file of the round that was just cut, without its reference.
+
+        Raises
+        ------
+        EngineError
+            If no round is cut, or its auction is already published.
+        """
+        if self._cut is None:
+            raise EngineError("no round is cut and unpublished")
+        return self._cut
+
+    def funds(self, owner: str, chain: str, asset: str) -> int:
+        """The posted balance of an owner's free account; pending transfers are not subtracted."""
+        return self.world.ledgers[chain].balance(owner_account(owner), asset)
+
+    def _deposit(self, event: Deposited) -> Refused | None:
+        if event.chain not in self.world.ledgers:
+            return refuse(Code.UNKNOWN_CHAIN, "chain", event.chain)
+        if event.asset != USDC and event.asset not in LOT_SIZES:
+            return refuse(
+                Code.UNKNOWN_ASSET, "asset", event.asset, f"deposit {USDC} or {', '.join(sorted(LOT_SIZES))}"
+            )
+        most = self.genesis.terms.faucet_max
+        if event.amount > most:
+            return refuse(Code.FAUCET_LIMIT, "amount", event.amount, f"at most {most} in one deposit")
+        given = -self.world.ledgers[event.chain].balance(OUTSIDE, event.asset)
+        if given + event.amount > DEPOSITS_MAX:
+            message = f"all deposits of {event.asset} on a chain may reach {DEPOSITS_MAX}, {given} are there"
+            return refuse(Code.FAUCET_LIMIT, "amount", event.amount, message)
+        self.world.deposit(event.owner, event.chain, event.asset, event.amount)
+        return None
+
+    def _post(self, event: IntentPosted) -> Refused | None:
+        if self.book.get(event.id) is not None:
+            return None
+        terms = MarketTermsView(chains=self.world.ledgers, series=self.world.listed)
+        refused = check_terms(event.intent, terms, event.at_us)
+        if refused is not None:
+            return refused
+        answer = self.book.admit(event.id, event.intent, now_us=event.at_us, funds=self.funds)
+        return answer if isinstance(answer, Refused) else None
+
+    def _cancel(self, event: IntentsCancelled) -> Refused | None:
+        answer = self.book.cancel(event.owner, event.intents, now_us=event.at_us)
+        return answer if isinstance(answer, Refused) else None
+
+    def _revoke(self, event: NoncesRevoked) -> None:
+        self.book.cancel_below(event.owner, int(event.nonce), now_us=event.at_us)
+
+    def _advance(self, event: Advanced) -> None:
+        self._run_world(event.at_us)
+
+    def _begin_round(self, event: AuctionCut) -> None:
+        if event.auction != self.next_auction_id:
+            raise EngineError(f"the next auction is {self.next_auction_id}, not {event.auction}")
+        self._run_world(event.at_us)
+        if self._cut is not None or self._published is not None:
+            self.book.end_round()
+        terms = self.genesis.terms
+        self._cut, self.not_selected = cut_auction(
+            self.book.open_orders(event.at_us),
+            self.world.snapshot(),
+            auction=event.auction,
+            solve_us=terms.solve_us,
+            rules=terms.rules,
+        )
+        self._published = None
+        self.book.begin_round(order.intent for order in self._cut.orders)
+        self.round_number += 1
+
+    def _publish(self, event: AuctionPublished) -> None:
+        if self._cut is None or event.auction.auction != self._cut.auction:
+            raise EngineError(f"{event.auction.auction} is not the round that was cut")
+        self._cut, self._published = None, event.auction
+
+    def _decide(self, event: AuctionDecided) -> None:
+        if self._published is None or event.auction != self._published.auction:
+            raise EngineError(f"{event.auction} is not the running round")
+        self._run_world(event.at_us)
+        self._settle_winners(self._published, event.outcome, event.submissions)
+        self.book.end_round()
+        self._published = None
+
+    def _settle_winners(
+        self, auction: Auction, outcome: Outcome, submissions: tuple[Submission, ...]
+    ) -> None:
+        problem = to_problem(auction)
+        contents = {
+            record.digest: submission.content
+            for record, submission in zip(outcome.bids, submissions, strict=True)
+        }
+        for deal in outcome.deals:
+            requirements = {}
+            for fill in deal.fills:
+                self.book.pledge(deal.deal, fill.intent, units=fill.units, payment=fill.payment)
+                intent = self.book.get(fill.intent)
+                assert intent is not None, "a pledged intent is in the book"
+                requirements[fill.intent] = intent.requirement
+            bid = decode(contents[deal.digest], Bid)
+            plan = plan_settlement(problem, bid=bid, deal=deal, requirements=requirements)
+            self.world.prepare(plan)
+
+    def _run_world(self, until_us: int) -> None:
+        for update in self.world.advance(until_us):
+            self._follow(update)
+        self.book.expire(until_us)
+
+    def _follow(self, update: DealUpdate) -> None:
+        if update.state is DealState.SETTLED:
+            self.book.settle(update.deal)
+        elif update.state is DealState.CLOSED:
+            self.book.abort(update.deal)

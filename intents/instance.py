@@ -1,0 +1,101 @@
+"""The cut: from the book and a snapshot of the world to an auction file.
+
+An auction holds at most `orders_max` orders. When more could take part, those whose limit lies
+furthest beyond, or least short of, the best executable price of their package come first, per lot;
+orders whose package nobody quotes come after them; ties go to the oldest. The rest are reported, so
+that their reason in the round can be `not_selected`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+
+from chains.package import Legs
+from chains.snapshot import Offer, Snapshot
+from intents.book import BookIntent
+from solvers.auction import Auction, Order, Rules
+
+
+def cut_auction(
+    orders: Iterable[BookIntent], snapshot: Snapshot, *, auction: str, solve_us: int, rules: Rules
+) -> tuple[Auction, tuple[str, ...]]:
+    """The auction file without its reference, and the ids of the orders that were left out."""
+    selected, left_out = select_orders(tuple(orders), snapshot.offers, most=rules.orders_max)
+    return (
+        Auction(
+            auction=auction,
+            cut_us=snapshot.as_of_us,
+            solve_us=solve_us,
+            hub=snapshot.hub,
+            rules=rules,
+            chains=snapshot.chains,
+            bridges=snapshot.bridges,
+            venues=snapshot.venues,
+            series=snapshot.series,
+            offers=snapshot.offers,
+            marks=snapshot.marks,
+            orders=tuple(as_order(intent) for intent in selected),
+            reference=(),
+        ),
+        tuple(intent.id for intent in left_out),
+    )
+
+
+def as_order(intent: BookIntent) -> Order:
+    """One intent as solvers see it: what may be filled of it now."""
+    return Order(
+        intent=intent.id,
+        owner=intent.owner,
+        chain=intent.intent.chain,
+        legs=intent.legs,
+        units=intent.open,
+        min_units=intent.intent.min_units,
+        limit=intent.intent.limit,
+        valid_until=intent.intent.valid_until,
+        immediate=intent.intent.immediate,
+    )
+
+
+def select_orders(
+    orders: Sequence[BookIntent], offers: Iterable[Offer], *, most: int
+) -> tuple[Sequence[BookIntent], Sequence[BookIntent]]:
+    """The orders that take part, in the order in which they came, and those left out."""
+    if len(orders) <= most:
+        return orders, ()
+    best = best_prices(offers)
+    ranked = sorted(orders, key=lambda intent: (_shortfall_rank(intent, best), intent.admitted))
+    chosen = {intent.id for intent in ranked[:most]}
+    return (
+        [intent for intent in orders if intent.id in chosen],
+        [intent for intent in orders if intent.id not in chosen],
+    )
+
+
+def best_prices(offers: Iterable[Offer]) -> dict[tuple[str, str], int]:
+    """(series, side) -> the best price offered on any venue; `side` is what the venue does."""
+    best: dict[tuple[str, str], int] = {}
+    for offer in offers:
+        place = (offer.series, offer.side)
+        known = best.get(place)
+        better = max if offer.side == "buy" else min
+        best[place] = offer.price if known is None else better(known, offer.price)
+    return best
+
+
+def executable_price(legs: Legs, best: Mapping[tuple[str, str], int]) -> int | None:
+    """What one unit costs at the best prices, micro-USDC; None where a leg has no offer."""
+    total = 0
+    for series, ratio in legs:
+        price = best.get((series, "sell" if ratio > 0 else "buy"))
+        if price is None:
+            return None
+        total += ratio * price
+    return total
+
+
+def _shortfall_rank(intent: BookIntent, best: Mapping[tuple[str, str], int]) -> tuple[bool, Fraction]:
+    """How far the limit is short of the executable price, per lot: the smallest come first."""
+    price = executable_price(intent.legs, best)
+    if price is None:
+        return True, Fraction(0)
+    lots = sum(abs(ratio) for _, ratio in intent.legs)
+    return False, Fraction(price - intent.intent.limit, lots)

@@ -1,0 +1,21 @@
+"""The log: one line per happening, to standard error, so that standard output stays for answers."""
+
+import sys
+
+import structlog
+
+
+def configure_log() -> None:
+    """Log to standard error: for a person at a terminal in colour, for a collector as JSON lines."""
+    person = sys.stderr.isatty()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *([] if person else [structlog.processors.format_exc_info]),
+            structlog.dev.ConsoleRenderer() if person else structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=False,
+    )

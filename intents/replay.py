@@ -1,0 +1,107 @@
+"""Replay: recorded auctions through today's rules, offline.
+
+`replay_recorded` puts the recorded submissions of an auction through reference, verification, prices
+and winner choice again; reference and outcome must come out byte for byte as recorded. The versions
+named in the record are carried over, since they are facts about then, not about now. Where the
+recorded choice was not proved optimal within its budget the same search is made again: it is
+deterministic, so it stops at the same answer.
+
+`resolve` runs strategies on a recorded auction as if they had been the only ones in it.
+"""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from multiprocessing import get_context
+
+import msgspec
+
+from intents.archive import RecordedAuction
+from solvers.arbitration import arbitrate
+from solvers.auction import Auction
+from solvers.codec import encode
+from solvers.outcome import HOUSE, Outcome, Submission
+from solvers.reference import with_reference
+from solvers.strategy import SolveContext, Strategy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayedAuction:
+    """What a replay of one auction gave; `differences` is empty where everything matched."""
+
+    auction: str
+    score: int
+    proved: bool
+    differences: tuple[str, ...]
+
+    @property
+    def is_match(self) -> bool:
+        """Whether the replay gave the recorded bytes."""
+        return not self.differences
+
+
+def replay_recorded(record: RecordedAuction) -> ReplayedAuction:
+    """Put one recorded auction through today's rules and compare byte for byte."""
+    auction, recorded = record.auction, record.decided
+    differences = []
+    bare = msgspec.structs.replace(auction, reference=())
+    referenced, house_bids = with_reference(bare)
+    if encode(referenced) != record.file:
+        differences.append("reference: the published reference prices come out differently")
+    house = [submission.content for submission in record.submissions if submission.solver == HOUSE]
+    if [encode(bid).decode() for bid in house_bids] != house:
+        differences.append("house bids: the market's own bids come out differently")
+    outcome = arbitrate(auction, record.submissions, recorded.solvers, versions=recorded.versions)
+    if encode(outcome) != record.outcome:
+        differences.extend(_compare(recorded, outcome))
+    return ReplayedAuction(
+        auction=auction.auction,
+        score=outcome.choice.score,
+        proved=outcome.choice.proved,
+        differences=tuple(differences),
+    )
+
+
+def _compare(recorded: Outcome, replayed: Outcome) -> Iterator[str]:
+    """Name each part of the outcome that differs."""
+    before, now = msgspec.to_builtins(recorded), msgspec.to_builtins(replayed)
+    for field in sorted(before):
+        if before[field] != now[field]:
+            yield f"outcome.{field}: recorded {_short(before[field])}, replayed {_short(now[field])}"
+    if before == now:
+        yield "outcome: the recorded bytes are not canonical"
+
+
+def _short(value: object) -> str:
+    text = encode(value).decode()
+    return text if len(text) <= 120 else f"{text[:117]}..."
+
+
+def replay_all(records: Iterable[RecordedAuction], *, jobs: int = 1) -> Iterator[ReplayedAuction]:
+    """Replay auctions in order, in `jobs` processes where that is more than one."""
+    if jobs <= 1:
+        yield from map(replay_recorded, records)
+        return
+    with ProcessPoolExecutor(max_workers=jobs, mp_context=get_context("spawn")) as pool:
+        rest = iter(records)
+        while chunk := list(islice(rest, 4 * jobs)):
+            yield from pool.map(replay_recorded, chunk)
+
+
+def resolve(
+    auction: Auction, strategies: Mapping[str, Strategy], *, seconds_each: float
+) -> tuple[Outcome, tuple[Submission, ...]]:
+    """The outcome if these strategies (by solver name) had been alone in an auction.
+
+    The house bids and the reference are left out: what remains is what the strategies can do by
+    themselves, not how they compare with the market's own answer. Each may take `seconds_each`.
+    """
+    bare = msgspec.structs.replace(auction, reference=())
+    submissions = []
+    for name, strategy in strategies.items():
+        context = SolveContext(solver=name, deadline_s=time.monotonic() + seconds_each, seed=0)
+        for bid in strategy.solve(bare, context):
+            submissions.append(Submission(solver=name, arrival_us=0, content=encode(bid).decode()))
+    return arbitrate(bare, submissions, ()), tuple(submissions)

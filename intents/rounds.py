@@ -1,0 +1,251 @@
+"""Rounds: cut, publish, let solvers compete, decide; again and again on a fixed interval.
+
+What takes long - the reference, the competition, the choice of winners - happens beside the event loop,
+on values that no longer change; intake goes on meanwhile. Each of the three steps is one event, durable
+before the next begins, so a service that is killed in between leaves a round that was never decided:
+nothing of it was pledged, and the next cut takes its place.
+
+With a wall clock the window is as long as the rules say, and the world moves on by itself while deals
+are in flight. With a simulated clock the market's time stands still while solvers work: it moves to the
+end of the window when they are finished, and otherwise only when it is told to.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+import structlog
+
+from chains.commit import DealState
+from chains.units import MICRO, floor_div
+from intents.clock import SimulatedClock
+from intents.errors import UnavailableError
+from intents.events import Advanced, AuctionCut, AuctionDecided, AuctionPublished, Event
+from intents.intake import Intake
+from intents.market import Market
+from solvers.arbitration import arbitrate
+from solvers.auction import Auction
+from solvers.bid import Bid
+from solvers.codec import encode
+from solvers.competition import Competition
+from solvers.outcome import HOUSE, Outcome, SolverReport, Submission
+from solvers.reference import with_reference
+
+TICK_S: Final = 0.25
+"""How often the world of a wall-clock market moves on while deals are in flight."""
+
+_ENDED: Final = frozenset({DealState.SETTLED, DealState.CLOSED})
+_log = structlog.get_logger("solvent.rounds")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundSummary:
+    """What a round came to; `elapsed_us` and `late_us` are real time, everything else is the market's.
+
+    Attributes
+    ----------
+    orders, not_selected : how many orders took part, and how many were left out
+    bids : submissions, the house's among them
+    late_us : how long after the end of its window the round was decided (0 in simulated time)
+    """
+
+    auction: str
+    cut_us: int
+    decided_us: int
+    orders: int
+    not_selected: int
+    bids: int
+    deals: int
+    chains: tuple[str, ...]
+    score: int
+    bound: int
+    proved: bool
+    elapsed_us: int
+    late_us: int
+
+
+class Rounds:
+    """The rounds of one market. All methods belong to the running event loop."""
+
+    def __init__(self, intake: Intake, competition: Competition) -> None:
+        self._intake = intake
+        self._market = intake.market
+        self._clock = intake.clock
+        self._competition = competition
+        self._started: asyncio.Task[tuple[SolverReport, ...]] | None = None
+        self._one_at_a_time = asyncio.Lock()
+        self._in_flight = _DealsInFlight()
+
+    def start_competition(self) -> None:
+        """Start the solvers' processes; intake does not wait for them, the first round does."""
+        self._started = asyncio.get_running_loop().create_task(self._start_competition())
+
+    async def close(self) -> None:
+        """End the solvers' processes."""
+        if self._started is not None:
+            self._started.cancel()
+            await asyncio.gather(self._started, return_exceptions=True)
+        await self._competition.close()
+
+    def advance_to(self, at_us: int) -> None:
+        """Move a simulated market on to an instant.
+
+        Raises
+        ------
+        ValueError
+            If its clock is not simulated, a round is under way, or the instant is in the past.
+        UnavailableError
+            If the market is closed.
+        """
+        if not isinstance(self._clock, SimulatedClock):
+            raise ValueError("the time of this market is not simulated")
+        if self._one_at_a_time.locked():
+            raise ValueError("time moves on by itself while a round is under way")
+        self._clock.advance_to(at_us)
+        self._intake.commit([Advanced(at_us=self._intake.now_us())])
+
+    async def run_round(self) -> RoundSummary:
+        """Run one round from cut to decision.
+
+        Raises
+        ------
+        UnavailableError
+            If the market is closed or closes on the way: the round is then void.
+        """
+        if self._started is None:
+            raise UnavailableError("the solvers were not started")
+        async with self._one_at_a_time:
+            await self._started
+            opened_ns = time.monotonic_ns()
+            round_ = _Round(self._intake)
+            auction, house = await self._cut(round_)
+            sent, reports = await self._competition.run(auction, window_s=auction.solve_us / MICRO)
+            await self._clock.wait_until(auction.prepare_us)
+            submissions = (*_house_submissions(house), *sent)
+            outcome = await asyncio.to_thread(arbitrate, auction, submissions, reports)
+            decided_us = self._intake.now_us()
+            round_.write(
+                AuctionDecided(
+                    at_us=decided_us, auction=auction.auction, submissions=submissions, outcome=outcome
+                )
+            )
+            elapsed_us = floor_div(time.monotonic_ns() - opened_ns, 1_000)
+            return self._summarise(auction, outcome, decided_us=decided_us, elapsed_us=elapsed_us)
+
+    async def serve(self) -> None:
+        """Run rounds on the market's interval for ever; one that fails is logged, and the next begins."""
+        while True:
+            try:
+                await self._clock.wait_until(self._next_cut_us())
+                await self.run_round()
+            except UnavailableError as error:
+                _log.warning("round_void", error=str(error))
+                await asyncio.sleep(TICK_S)
+            except Exception:
+                _log.exception("round_failed")
+
+    async def follow_deals(self) -> None:
+        """Let the world move on for ever, as long as deals are in flight."""
+        while True:
+            await asyncio.sleep(TICK_S)
+            try:
+                if self._in_flight.any(self._market):
+                    now_us = self._intake.now_us()
+                    due_us = self._market.engine.world.next_event_us()
+                    if due_us is not None and due_us <= now_us:
+                        self._intake.commit([Advanced(at_us=now_us)])
+            except UnavailableError as error:
+                _log.warning("world_stands_still", error=str(error))
+
+    async def _start_competition(self) -> tuple[SolverReport, ...]:
+        failures = await self._competition.start()
+        for report in failures:
+            _log.error("solver_not_started", solver=report.solver, detail=report.detail)
+        return failures
+
+    async def _cut(self, round_: "_Round") -> tuple[Auction, tuple[Bid, ...]]:
+        engine = self._market.engine
+        round_.write(AuctionCut(at_us=self._intake.now_us(), auction=engine.next_auction_id))
+        bare, not_selected = engine.auction(), engine.not_selected
+        auction, house = await asyncio.to_thread(with_reference, bare)
+        round_.write(
+            AuctionPublished(at_us=self._intake.now_us(), auction=auction, not_selected=not_selected)
+        )
+        return auction, house
+
+    def _next_cut_us(self) -> int:
+        """The next instant on the market's own grid, which does not move with restarts or late rounds."""
+        genesis = self._market.engine.genesis
+        passed = floor_div(self._intake.now_us() - genesis.at_us, genesis.terms.round_us)
+        return genesis.at_us + (passed + 1) * genesis.terms.round_us
+
+    def _summarise(
+        self, auction: Auction, outcome: Outcome, *, decided_us: int, elapsed_us: int
+    ) -> RoundSummary:
+        line = self._market.records.auction(auction.auction)
+        summary = RoundSummary(
+            auction=auction.auction,
+            cut_us=auction.cut_us,
+            decided_us=decided_us,
+            orders=len(auction.orders),
+            not_selected=line.not_selected if line else 0,
+            bids=len(outcome.bids),
+            deals=len(outcome.deals),
+            chains=tuple(sorted({chain for deal in outcome.deals for chain in deal.chains})),
+            score=outcome.choice.score,
+            bound=outcome.choice.bound,
+            proved=outcome.choice.proved,
+            elapsed_us=elapsed_us,
+            late_us=max(0, decided_us - auction.prepare_us),
+        )
+        overrun = decided_us >= auction.cut_us + self._market.engine.genesis.terms.round_us
+        (_log.warning if overrun else _log.info)(
+            "round_overran" if overrun else "round_decided",
+            auction=summary.auction,
+            orders=summary.orders,
+            bids=summary.bids,
+            deals=summary.deals,
+            score=summary.score,
+            late_us=summary.late_us,
+        )
+        return summary
+
+
+class _Round:
+    """The events of one round; none is written once the market was rebuilt under it."""
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+        self._generation = intake.market.generation
+
+    def write(self, event: Event) -> None:
+        if self._intake.market.generation != self._generation:
+            raise UnavailableError("the market was rebuilt during the round, which is void")
+        self._intake.commit([event])
+
+
+class _DealsInFlight:
+    """Which deals of a market have not ended, without looking at ended ones again."""
+
+    def __init__(self) -> None:
+        self._generation = -1
+        self._seen = 0
+        self._open: set[str] = set()
+
+    def any(self, market: Market) -> bool:
+        """Whether any deal is in flight."""
+        if market.generation != self._generation:
+            self._generation, self._seen, self._open = market.generation, 0, set()
+        deals = market.engine.world.deals
+        self._open.update(islice(deals, self._seen, None))
+        self._seen = len(deals)
+        self._open = {deal for deal in self._open if deals[deal].state not in _ENDED}
+        return bool(self._open)
+
+
+def _house_submissions(house: tuple[Bid, ...]) -> Iterator[Submission]:
+    for bid in house:
+        yield Submission(solver=HOUSE, arrival_us=0, content=encode(bid).decode())

@@ -1,0 +1,118 @@
+"""What solvers sent, read strictly: which bids are sealed, which of them count, and their keys.
+
+A bid is sealed when it is well-formed, for this auction, from its solver and on time; the house's own
+bids are never late and as many as it needs. Of the sealed bids of one name the one that came last
+counts (by arrival, then by submission); of more names than the rules allow, the first ones count.
+
+The key that breaks ties is the first 32 bits (0 is read as 1) of the SHA-256 of the canonical JSON of
+``[content hash of the auction, sorted digests of all sealed bids, the bid without its name]``, sealed
+bids that do not count included. So no key is known before the window has closed, and another name for
+the same bid does not change it.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from solvers.bid import Bid
+from solvers.codec import decode, digest, encode
+from solvers.errors import FormatError
+from solvers.outcome import HOUSE, Numbers, Submission
+from solvers.reasons import BidReason
+from solvers.view import AuctionView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedBid:
+    """A well-formed bid for this auction, from its solver and on time."""
+
+    submission: Submission
+    bid: Bid
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A submission that fell out, with its one public reason; no `bid` name if it cannot be read."""
+
+    bid: str
+    digest: str
+    reason: str
+    detail: str
+    numbers: Numbers | UnsetType = UNSET
+
+
+def read_submission(view: AuctionView, submission: Submission) -> SealedBid | Refused:
+    """Read one submission strictly, and refuse what is not a bid for this auction, or late."""
+    content = submission.content.encode("utf-8", "surrogatepass")
+    try:
+        bid = decode(content, Bid)
+    except FormatError as error:
+        return Refused(bid="", digest=digest(content), reason=BidReason.MALFORMED, detail=str(error))
+    auction = view.auction
+    reason, detail = None, ""
+    if bid.auction != auction.auction:
+        reason, detail = BidReason.WRONG_AUCTION, f"is for auction {bid.auction!r}, not {auction.auction!r}"
+    elif bid.solver != submission.solver:
+        reason, detail = BidReason.WRONG_SOLVER, f"names {bid.solver!r}, but {submission.solver!r} sent it"
+    elif submission.arrival_us > auction.solve_us and submission.solver != HOUSE:
+        reason = BidReason.LATE
+        detail = (
+            f"came {submission.arrival_us} us after the cut; the window closed after {auction.solve_us} us"
+        )
+    if reason is not None:
+        return Refused(bid=bid.bid, digest=bid.digest, reason=reason, detail=detail)
+    return SealedBid(submission=submission, bid=bid, digest=bid.digest)
+
+
+def set_aside(read: Sequence[SealedBid | Refused], *, names_max: int) -> list[SealedBid | Refused]:
+    """Refuse the sealed bids that do not count: earlier ones of a name, and names beyond `names_max`."""
+    arrivals = sorted(
+        (each.submission.arrival_us, place, each)
+        for place, each in enumerate(read)
+        if isinstance(each, SealedBid)
+    )
+    last: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for _, place, each in arrivals:
+        last[each.bid.solver][each.bid.bid] = place
+    counted = {place for solver, names in last.items() for place in _first(names, solver, names_max)}
+    return [
+        _set_aside_one(each, last[each.bid.solver][each.bid.bid] != place, names_max)
+        if isinstance(each, SealedBid) and place not in counted
+        else each
+        for place, each in enumerate(read)
+    ]
+
+
+def _first(names: Mapping[str, int], solver: str, names_max: int) -> list[int]:
+    """The places of a solver's last bids of each name, for as many names as count."""
+    return list(names.values())[: None if solver == HOUSE else names_max]
+
+
+def _set_aside_one(each: SealedBid, is_superseded: bool, names_max: int) -> Refused:
+    name = each.bid.bid
+    if is_superseded:
+        reason, detail = BidReason.SUPERSEDED, f"a later bid {name!r} took its place"
+    else:
+        reason, detail = BidReason.TOO_MANY, f"only the first {names_max} names of a solver count"
+    return Refused(bid=name, digest=each.digest, reason=reason, detail=detail)
+
+
+def bid_keys(view: AuctionView, read: Sequence[SealedBid | Refused]) -> dict[str, int]:
+    """The key of every sealed bid, by digest."""
+    sealed = {each.digest: each.bid for each in read if isinstance(each, SealedBid)}
+    digests = sorted(each.digest for each in read if isinstance(each, SealedBid))
+    # All keys hash the same long beginning of one JSON list: it is hashed once, and continued for each bid.
+    beginning = hashlib.sha256(encode([view.content_hash, digests])[:-1])
+    return {digest: _bid_key(beginning.copy(), bid) for digest, bid in sealed.items()}
+
+
+def _bid_key(beginning: "hashlib._Hash", bid: Bid) -> int:
+    content = msgspec.to_builtins(bid)
+    del content["bid"]
+    beginning.update(b"," + encode(content) + b"]")
+    return max(1, int(beginning.hexdigest()[:8], 16))

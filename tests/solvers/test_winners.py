@@ -1,0 +1,135 @@
+import random
+from itertools import combinations
+
+import pytest
+
+from solvers.winners import Candidate, Selection, choose_greedily, choose_winners, split_components
+
+BUDGET = 20_000
+
+
+def bid(name, score, claims=(), *, key=1, **uses):
+    return Candidate(digest=name, key=key, score=score, claims=frozenset(claims), uses=uses)
+
+
+def fits(subset, capacities):
+    claims = [claim for each in subset for claim in each.claims]
+    used = {name: sum(each.uses.get(name, 0) for each in subset) for name in capacities}
+    return len(claims) == len(set(claims)) and all(used[name] <= capacities[name] for name in used)
+
+
+def rank(subset):
+    """Smaller is better: the score first, then the three steps of the tie rule."""
+    keys = sorted(each.key for each in subset)
+    return -sum(each.score for each in subset), sum(keys), keys, sorted(each.digest for each in subset)
+
+
+def brute_force(candidates, capacities):
+    paying = [each for each in candidates if each.score > 0]
+    subsets = (subset for size in range(len(paying) + 1) for subset in combinations(paying, size))
+    best = min((subset for subset in subsets if fits(subset, capacities)), key=rank)
+    score = sum(each.score for each in best)
+    winners = tuple(sorted(each.digest for each in best))
+    return Selection(winners=winners, score=score, bound=score, proved=True)
+
+
+def random_market(seed):
+    """2 to 9 bids over 2 to 6 orders and up to 3 resources; low scores and keys, so that ties abound."""
+    rng = random.Random(seed)
+    orders = [f"order {number}" for number in range(rng.randint(2, 6))]
+    capacities = {f"offer {number}": rng.randint(3, 12) for number in range(rng.randint(0, 3))}
+    top_score, top_key = rng.choice([2, 5, 50, 2**53 - 1]), rng.choice([1, 3, 2**32 - 1])
+    candidates = []
+    for number in range(rng.randint(2, 9)):
+        uses = {name: rng.randint(1, most) for name, most in capacities.items() if rng.random() < 0.5}
+        claims = rng.sample(orders, rng.randint(0 if uses else 1, min(3, len(orders))))
+        key, score = rng.randint(1, top_key), rng.randint(0, top_score)
+        candidates.append(bid(f"digest {number}", score, claims, key=key, **uses))
+    rng.shuffle(candidates)
+    return candidates, capacities
+
+
+@pytest.mark.parametrize("first", range(0, 2_000, 500))
+def test_winners_equal_brute_force_on_2000_random_markets(first):
+    for seed in range(first, first + 500):
+        candidates, capacities = random_market(seed)
+        answer = choose_winners(candidates, capacities, budget=BUDGET)
+        assert answer == brute_force(candidates, capacities), f"seed {seed}"
+
+
+def test_two_small_bids_beat_a_greater_one_when_they_score_more_together():
+    pool = [bid("big", 6, ["a", "b"]), bid("left", 4, ["a"]), bid("right", 3, ["b"])]
+    assert choose_winners(pool, {}, budget=BUDGET).winners == ("left", "right")
+
+
+def test_bids_share_a_resource_up_to_its_capacity():
+    pool = [bid("a", 5, ["a"], offer=6), bid("b", 4, ["b"], offer=5), bid("c", 3, ["c"], offer=5)]
+    assert choose_winners(pool, {"offer": 10}, budget=BUDGET).winners == ("b", "c")
+    assert choose_winners(pool, {"offer": 16}, budget=BUDGET).winners == ("a", "b", "c")
+
+
+def test_bid_that_scores_nothing_never_wins():
+    assert choose_winners([bid("a", 0, ["a"])], {}, budget=BUDGET) == Selection(
+        winners=(), score=0, bound=0, proved=True
+    )
+
+
+def test_ties_go_to_the_smallest_sum_then_the_smallest_list_then_the_digests():
+    crossing = [("a", "b"), ("c", "d"), ("a", "c"), ("b", "d")]
+
+    def winners(*keys):
+        pool = [bid(f"digest {place}", 1, crossing[place], key=key) for place, key in enumerate(keys)]
+        return choose_winners(pool, {}, budget=BUDGET).winners
+
+    assert winners(1, 9, 4, 5) == ("digest 2", "digest 3")
+    assert winners(1, 8, 4, 5) == ("digest 0", "digest 1")
+    assert winners(4, 5, 5, 4) == ("digest 0", "digest 1")
+
+
+def test_order_of_arrival_changes_nothing():
+    candidates, capacities = random_market(7)
+    answers = {
+        choose_winners(random.Random(seed).sample(candidates, len(candidates)), capacities, budget=BUDGET)
+        for seed in range(10)
+    }
+    assert len(answers) == 1
+
+
+def test_components_share_neither_claims_nor_scarce_resources():
+    pool = [bid("a", 1, ["x"], offer=2), bid("b", 1, ["x"]), bid("c", 1, ["y"], offer=2), bid("d", 1, ["z"])]
+    names = [[each.digest for each in group] for group in split_components(pool, {"offer": 4})]
+    assert names == [["c"], ["d"], ["a", "b"]]
+    names = [[each.digest for each in group] for group in split_components(pool, {"offer": 3})]
+    assert names == [["d"], ["a", "b", "c"]]
+
+
+def hard_market(count):
+    rng = random.Random(0)
+    return [
+        bid(f"{number:03}", rng.randint(1, 2**30), rng.sample(range(count), 4), key=rng.randint(1, 2**32))
+        for number in range(count)
+    ]
+
+
+def test_choice_cut_short_is_the_same_again_no_worse_than_greedy_and_states_its_gap():
+    pool = hard_market(300)
+    short, again = (choose_winners(pool, {}, budget=50) for _ in range(2))
+    greedy = sum(pool[position].score for position in choose_greedily(pool, {}))
+    full = choose_winners(pool[:60], {}, budget=BUDGET)
+    assert short == again
+    assert not short.proved
+    assert greedy <= short.score < short.bound <= sum(each.score for each in pool)
+    assert full.proved
+
+
+def test_without_any_budget_the_greedy_choice_stands_unproved():
+    pool = [bid("big", 6, ["a", "b"]), bid("left", 4, ["a"]), bid("right", 3, ["b"])]
+    assert choose_winners(pool, {}, budget=0) == Selection(winners=("big",), score=6, bound=13, proved=False)
+
+
+def test_scores_beyond_64_bit_sums_are_chosen_greedily_and_not_claimed_as_proved():
+    pool = [bid(f"{number:04}", 2**53 - 1, [number, number + 1]) for number in range(300)]
+    answer = choose_winners(pool, {}, budget=BUDGET)
+    assert not answer.proved
+    assert fits([pool[int(name)] for name in answer.winners], {})
+    assert answer.score >= 100 * (2**53 - 1)
