@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := intents solvers router chains
 
-.PHONY: help install demo test check bench clean
+.PHONY: help install demo test check soak bench clean
 
 help:  ## List the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,6 +29,9 @@ check: install  ## Format, lint, types and import contracts
 
 test: check  ## Everything that CI runs
 	$(BIN)/pytest
+
+soak: install  ## Long runs: the demo over twenty seeds
+	$(BIN)/pytest -m soak -n 0 -s
 
 bench: install  ## Print every benchmark's table
 	@for file in tests/bench/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file $(ARGS) || exit 1; done

@@ -130,7 +130,8 @@ class Settling:
             if leg.leg.is_done:
                 self._send_back(PacketKind.ACK, packet.deal, packet.place, now_us)
         elif leg.leg.vote is not None:
-            leg.voted_us = now_us
+            if leg.voted_us is None:
+                leg.voted_us = now_us
             self._send_back(PacketKind.VOTE, packet.deal, packet.place, now_us)
 
     def _vote(self, packet: Packet, record: DealRecord, now_us: int) -> None:

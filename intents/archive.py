@@ -3,11 +3,13 @@
 One row per decided auction, in the order of the rounds: the auction file, every submission with its
 arrival time and reason, the outcome, and how each deal settled. Rows are hash-chained: a row's hash
 is SHA-256 over the hash before it and the SHA-256 of each of its canonical parts, so a changed byte
-breaks every hash from there on. The file's metadata names the format and the last hash.
+breaks every hash from there on. The columns that only repeat what those parts hold, for whoever queries
+the file, must repeat it exactly. The file's metadata names the format and the last hash.
 """
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -120,7 +122,7 @@ class RecordedAuction:
 def write_archive(path: Path, records: Iterable[RecordedAuction]) -> int:
     """Write an archive (also of no auctions) and return how many rows it holds.
 
-    The file appears under its name only once it is complete.
+    The file appears under its name only once it is complete; whatever goes wrong leaves nothing behind.
 
     Raises
     ------
@@ -128,19 +130,26 @@ def write_archive(path: Path, records: Iterable[RecordedAuction]) -> int:
         If the file cannot be written.
     """
     partial = path.with_name(f".{path.name}.partial")
-    count, last = 0, _EMPTY_HASH
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with pq.ParquetWriter(partial, _SCHEMA, compression="zstd") as writer:
-            for record in records:
-                last = record.chained(last)
-                writer.write_batch(pa.RecordBatch.from_pylist([_row(record, last)], schema=_SCHEMA))
-                count += 1
-            writer.add_key_value_metadata({"format": ARCHIVE_FORMAT, "rows": str(count), "last_hash": last})
+        count = _write_rows(partial, records)
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise ArchiveError(f"cannot write the archive {path}: {error}") from error
+    finally:
+        with suppress(OSError):
+            partial.unlink()
+    return count
+
+
+def _write_rows(path: Path, records: Iterable[RecordedAuction]) -> int:
+    count, last = 0, _EMPTY_HASH
+    with pq.ParquetWriter(path, _SCHEMA, compression="zstd") as writer:
+        for record in records:
+            last = record.chained(last)
+            writer.write_batch(pa.RecordBatch.from_pylist([_row(record, last)], schema=_SCHEMA))
+            count += 1
+        writer.add_key_value_metadata({"format": ARCHIVE_FORMAT, "rows": str(count), "last_hash": last})
     return count
 
 
@@ -178,11 +187,39 @@ def count_archive(path: Path) -> int:
     ArchiveError
         If the file is missing or is no archive.
     """
+    with _reading(path), pq.ParquetFile(path) as file:
+        _check_format(path, file)
+        return int(file.metadata.num_rows)
+
+
+def read_archive(path: Path) -> Iterator[RecordedAuction]:
+    """Read an archive row by row and check its hash chain on the way.
+
+    Raises
+    ------
+    ArchiveError
+        If the file is missing, is no archive, is cut short, or a row does not fit its hash.
+    """
+    with _reading(path), pq.ParquetFile(path) as file:
+        metadata = _check_format(path, file)
+        last = _EMPTY_HASH
+        for batch in file.iter_batches(batch_size=8):
+            for row in batch.to_pylist():
+                record = _record(row)
+                last = record.chained(last)
+                if row != _row(record, last):
+                    raise ArchiveError(f"{path}: auction {row['auction']!r} does not match its hash")
+                yield record
+    if last != metadata.get("last_hash"):
+        raise ArchiveError(f"{path}: its last hash does not match, rows are missing")
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Whatever a file that is no archive can cause is one error."""
     try:
-        with pq.ParquetFile(path) as file:
-            _check_format(path, file)
-            return int(file.metadata.num_rows)
-    except (OSError, pa.ArrowException) as error:
+        yield
+    except (OSError, pa.ArrowException, LookupError, TypeError, ValueError, RecursionError) as error:
         raise ArchiveError(f"cannot read the archive {path}: {error}") from error
 
 
@@ -193,31 +230,6 @@ def _check_format(path: Path, file: pq.ParquetFile) -> dict[str, str]:
     if file.metadata.num_rows > ROWS_MAX:
         raise ArchiveError(f"{path} holds {file.metadata.num_rows} auctions; at most {ROWS_MAX} are read")
     return metadata
-
-
-def read_archive(path: Path) -> Iterator[RecordedAuction]:
-    """Read an archive row by row and check its hash chain on the way.
-
-    Raises
-    ------
-    ArchiveError
-        If the file is missing, is no archive, is cut short, or a row's hash does not fit.
-    """
-    try:
-        with pq.ParquetFile(path) as file:
-            metadata = _check_format(path, file)
-            last = _EMPTY_HASH
-            for batch in file.iter_batches(batch_size=8):
-                for row in batch.to_pylist():
-                    record = _record(row)
-                    last = record.chained(last)
-                    if last != row["hash"]:
-                        raise ArchiveError(f"{path}: auction {row['auction']} does not match its hash")
-                    yield record
-    except (OSError, pa.ArrowException, KeyError, msgspec.MsgspecError, ValueError) as error:
-        raise ArchiveError(f"cannot read the archive {path}: {error}") from error
-    if last != metadata.get("last_hash"):
-        raise ArchiveError(f"{path}: its last hash does not match, rows are missing")
 
 
 def _record(row: dict[str, Any]) -> RecordedAuction:

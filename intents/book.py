@@ -10,7 +10,8 @@ at cancel and at expiry, and for units in settlement it lives until their deal h
 whatever `validUntil`. While a deal is under way the ledger holds the same funds back as pending
 transfers; they are counted here, and only here. So `funds` must give the *posted* balance, with
 pending transfers not subtracted, and a deal is reported to `settle` or `abort` only when every one
-of its legs has posted or voided: until then its units stay reserved, on the safe side.
+of its legs has posted or voided. In the moment between its own leg and the deal's last one, an owner's
+free funds are understated, never overstated.
 
 The book never reads a clock and never rolls back: a refusal changes nothing. `BookIntent` is a frozen
 value; every change puts a new one in its place.

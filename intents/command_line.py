@@ -2,6 +2,7 @@
 
 Everywhere, results go to standard output and progress to standard error; `--json` prints one JSON
 object and nothing else. What goes wrong is one clear line on standard error and exit status 1.
+Each command imports what it needs itself, so that `--help` and the small commands answer at once.
 """
 
 import json
@@ -9,26 +10,20 @@ import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NoReturn
 
-import httpx
 import typer
 from rich.console import Console
 from rich.progress import Progress
 
 from chains.errors import ChainsError
-from intents.archive import count_archive, read_archive
-from intents.demo import run_demo
 from intents.errors import IntentsError, VerificationError
-from intents.export import export_archive
-from intents.replay import replay_all
-from intents.serving import serve_market
-from intents.settings import SETTINGS, Settings, load_settings
-from intents.signing import read_key, sign_message
-from intents.typed_data import Domain, eip712_domain, eip712_types
-from intents.verify import verify_archive
+from intents.settings import SETTINGS, load_settings
 from router.errors import RouterError
 from solvers.errors import SolversError
+
+if TYPE_CHECKING:
+    import httpx
 
 FILE_BYTES_MAX: Final = 1024 * 1024
 """The largest file of a message to sign or to post."""
@@ -50,7 +45,7 @@ def main() -> NoReturn:
     """Run the command line; every expected error is one line and exit status 1."""
     try:
         app()
-    except (ChainsError, RouterError, SolversError, IntentsError, httpx.HTTPError, OSError) as error:
+    except (ChainsError, RouterError, SolversError, IntentsError, OSError) as error:
         print(f"solvent: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(1)
     sys.exit(0)
@@ -77,6 +72,10 @@ def demo(
     ] = None,
 ) -> None:
     """Run the market end to end: orders over HTTP, solvers, settlement, archive, replay."""
+    from intents.demo import run_demo
+    from intents.log import configure_log
+
+    configure_log(least="warning")
     results = run_demo(rounds=rounds, seed=seed, world=world, folder=folder, console=Console())
     if json_file is not None:
         json_file.write_text(json.dumps(results, indent=2) + "\n")
@@ -102,9 +101,24 @@ def serve(  # noqa: PLR0913, PLR0917 - one option for each setting
     rules: Annotated[str | None, _flag("rules")] = None,
 ) -> None:
     """Run the live service until it is interrupted."""
-    flags = dict(locals())
-    solvers = flags.pop("solver")
-    flags["solvers"] = tuple(solvers) if solvers else None
+    from intents.log import configure_log
+    from intents.serving import serve_market
+
+    configure_log()
+    flags = {
+        "database": database,
+        "world": world,
+        "solvers": tuple(solver) if solver else None,
+        "host": host,
+        "port": port,
+        "seed": seed,
+        "chain_id": chain_id,
+        "verifying_contract": verifying_contract,
+        "round_us": round_us,
+        "solve_us": solve_us,
+        "faucet_max": faucet_max,
+        "rules": rules,
+    }
     settings = load_settings(flags, os.environ)
     serve_market(settings, announce=lambda url: _say(f"Solvent serves {settings.database} at {url}"))
 
@@ -116,6 +130,8 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write the decided rounds of a journal to an archive."""
+    from intents.export import export_archive
+
     url = load_settings({"database": database}, os.environ).database
     with progress_to.status(f"exporting {url}"):
         count = export_archive(url, out)
@@ -130,6 +146,9 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Put recorded bids through today's rules: the outcome must come out byte for byte."""
+    from intents.archive import count_archive, read_archive
+    from intents.replay import replay_all
+
     rows = []
     with Progress(console=progress_to, transient=True) as progress:
         task = progress.add_task("replaying", total=count_archive(archive))
@@ -152,6 +171,9 @@ def replay(
 @app.command(epilog="Example: solvent verify rounds.parquet")
 def verify(archive: Annotated[Path, typer.Argument(help="An archive.")], as_json: AsJson = False) -> None:
     """Check an archive from the file alone, by code that the engine does not use."""
+    from intents.archive import count_archive
+    from intents.verify import verify_archive
+
     with Progress(console=progress_to, transient=True) as progress:
         task = progress.add_task("verifying", total=count_archive(archive))
         found = verify_archive(archive, progress=lambda _: progress.advance(task))
@@ -172,14 +194,12 @@ def sign(
     verifying_contract: Annotated[str | None, _flag("verifying_contract")] = None,
 ) -> None:
     """Sign an intent or a cancel, as any wallet would, and print what to post."""
+    from intents.signing import read_key, sign_message
+
     message = _read_json(file)
     if not isinstance(message.get("kind"), str) or not isinstance(message.get("intent"), dict):
         raise IntentsError(f"{file}: needs an object with `kind` and `intent`")
-    if url is not None:
-        eip712 = httpx.get(f"{url.rstrip('/')}/v1/market").raise_for_status().json()["eip712"]
-    else:
-        settings = load_settings({"chain_id": chain_id, "verifying_contract": verifying_contract}, os.environ)
-        eip712 = {"domain": eip712_domain(_domain(settings)), "types": eip712_types()}
+    eip712 = _served_types(url) if url else _own_types(chain_id, verifying_contract)
     _say(json.dumps(sign_message(message["kind"], message["intent"], eip712=eip712, key=read_key(key_file))))
 
 
@@ -191,14 +211,38 @@ def post(
     """Post a signed intent or cancel and print the answer."""
     signed = _read_json(file)
     page = "cancellations" if str(signed.get("kind", "")).startswith("Cancel") else "intents"
-    answer = httpx.post(f"{url.rstrip('/')}/v1/{page}", json=signed)
+    answer = _request("POST", f"{url.rstrip('/')}/v1/{page}", json=signed)
     _say(answer.text)
     if answer.is_error:
         raise typer.Exit(1)
 
 
-def _domain(settings: Settings) -> Domain:
-    return Domain(chain_id=settings.chain_id, verifying_contract=settings.verifying_contract.lower())
+def _served_types(url: str) -> dict[str, Any]:
+    """The EIP-712 domain and types of a running market."""
+    answer = _request("GET", f"{url.rstrip('/')}/v1/market")
+    if answer.is_error:
+        raise IntentsError(f"{url}: answers {answer.status_code} to /v1/market")
+    return dict(answer.json()["eip712"])
+
+
+def _own_types(chain_id: int | None, verifying_contract: str | None) -> dict[str, Any]:
+    """The EIP-712 domain of the settings, and the types."""
+    from intents.typed_data import Domain, eip712_domain, eip712_types
+
+    flags = {"chain_id": chain_id, "verifying_contract": verifying_contract}
+    settings = load_settings(flags, os.environ)
+    domain = Domain(chain_id=settings.chain_id, verifying_contract=settings.verifying_contract.lower())
+    return {"domain": eip712_domain(domain), "types": eip712_types()}
+
+
+def _request(method: str, url: str, **content: Any) -> "httpx.Response":
+    """One HTTP request; a server that cannot be reached is an error of one line."""
+    import httpx
+
+    try:
+        return httpx.request(method, url, timeout=30.0, **content)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise IntentsError(f"{url}: {error}") from error
 
 
 def _read_json(file: Path) -> dict[str, Any]:
@@ -213,3 +257,7 @@ def _read_json(file: Path) -> dict[str, Any]:
     if not isinstance(message, dict):
         raise IntentsError(f"{file}: holds no JSON object")
     return message
+
+
+if __name__ == "__main__":
+    main()

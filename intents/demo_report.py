@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -19,6 +20,8 @@ from solvers.outcome import Deal, FilledOrder
 from solvers.problem import to_problem
 
 EXAMPLES: Final = 3
+STEPS_MAX: Final = 9
+"""The most trades and transfers of a deal that is easy to follow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +35,13 @@ class Example:
     settled: SettledDeal
 
     @property
-    def interest(self) -> tuple[bool, int, int, int]:
-        """How instructive it is: others matched with it, chains, legs, surplus."""
-        legs = self.problem.demands[self.fill.intent].legs
+    def interest(self) -> tuple[bool, int]:
+        """How instructive it is: short enough to follow, and then how much there is to see in it."""
+        steps = len(self.bid.trades) + len(self.bid.transfers)
         matched = self.fill.intent in matched_intents(self.problem, self.deal)
-        return matched and bool(self.bid.trades), len(self.deal.chains), len(legs), self.fill.surplus
+        legs = len(self.problem.demands[self.fill.intent].legs)
+        seen = 4 * (matched and bool(self.bid.trades)) + 2 * len(self.deal.chains) + legs
+        return steps <= STEPS_MAX, seen
 
 
 def usd(micro: int) -> str:
@@ -70,19 +75,19 @@ def winning_bids(record: RecordedAuction) -> dict[str, Bid]:
 
 def print_rounds(console: Console, summaries: Sequence[RoundSummary]) -> None:
     """One line per round."""
-    table = Table(title="Rounds", title_justify="left")
-    for column in ("auction", "orders", "bids", "winners", "score", "bound", "optimal", "chains", "time"):
-        table.add_column(column, justify="left" if column in ("auction", "chains") else "right")
-    for each in summaries:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("round", "orders", "bids", "winners", "score", "bound", "optimal", "chains", "time"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for number, each in enumerate(summaries, start=1):
         table.add_row(
-            each.auction,
+            str(number),
             str(each.orders),
             str(each.bids),
             str(each.deals),
             usd(each.score),
             usd(each.bound),
             "yes" if each.proved else "no",
-            " ".join(each.chains),
+            str(len(each.chains)),
             f"{each.elapsed_us / MICRO:.2f} s",
         )
     console.print(table)
@@ -96,7 +101,9 @@ def print_examples(console: Console, records: Sequence[RecordedAuction]) -> None
     for example in examples:
         if example.deal.deal not in seen and len(seen) < EXAMPLES:
             seen.add(example.deal.deal)
-            console.print(f"\nFill {len(seen)}: {escape(_order_line(example))}", style="bold", highlight=False)
+            console.print(
+                f"\nFill {len(seen)}: {escape(_order_line(example))}", style="bold", highlight=False
+            )
             for line in (*_price_lines(example), *_route_lines(example), *_cost_lines(example)):
                 console.print(f"  {line}", highlight=False, markup=False)
 

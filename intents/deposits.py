@@ -15,7 +15,7 @@ from intents.refusals import Code, Refused, refuse
 
 FIELDS: Final = ("chain", "asset", "amount")
 _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
-_DECIMAL: Final = re.compile(r"-?[0-9]{1,20}", re.ASCII)
+_DECIMAL: Final = re.compile(r"-?[0-9]{1,80}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,8 @@ the units of every winning deal, hands its transfers to the world and ends the r
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from msgspec.structs import replace
+
 from chains.commit import DealState
 from chains.ledger import OUTSIDE, owner_account
 from chains.series import LOT_SIZES
@@ -178,15 +180,26 @@ class Engine:
         self.round_number += 1
 
     def _publish(self, event: AuctionPublished) -> None:
-        if self._cut is None or event.auction.auction != self._cut.auction:
-            raise EngineError(f"{event.auction.auction} is not the round that was cut")
-        self._cut, self._published = None, event.auction
+        """Only the reference, and marks, which decide nothing, may differ from what was cut."""
+        cut, published = self._cut, event.auction
+        if cut is None or published.auction != cut.auction:
+            raise EngineError(f"{published.auction} is not the round that was cut")
+        if replace(published, reference=(), marks=cut.marks) != cut:
+            raise EngineError(f"{published.auction} was published with another content than was cut")
+        if event.not_selected != self.not_selected:
+            raise EngineError(f"{published.auction} was published with other orders left out")
+        self._cut, self._published = None, published
 
     def _decide(self, event: AuctionDecided) -> None:
-        if self._published is None or event.auction != self._published.auction:
+        auction, outcome = self._published, event.outcome
+        if auction is None or event.auction != auction.auction:
             raise EngineError(f"{event.auction} is not the running round")
+        if (outcome.auction, outcome.content_hash) != (auction.auction, auction.content_hash):
+            raise EngineError(f"the outcome of {event.auction} is that of another auction")
+        if len(outcome.bids) != len(event.submissions):
+            raise EngineError(f"{len(event.submissions)} submissions have {len(outcome.bids)} records")
         self._run_world(event.at_us)
-        self._settle_winners(self._published, event.outcome, event.submissions)
+        self._settle_winners(auction, outcome, event.submissions)
         self.book.end_round()
         self._published = None
 

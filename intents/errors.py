@@ -49,7 +49,11 @@ class ArchiveError(IntentsError):
 
 
 class VerificationError(IntentsError):
-    """An archive breaks a rule of the market: the message names the first one and what was found."""
+    """An archive breaks a rule of the market: `rule` is the first one, the message adds what was found."""
+
+    def __init__(self, message: str, *, rule: str = "") -> None:
+        super().__init__(message)
+        self.rule = rule
 
 
 class SigningError(IntentsError, ValueError):

@@ -111,7 +111,9 @@ class Intake:
         try:
             now_us = self.now_us()
             answers = self.commit([waiting.make_event(now_us) for waiting in batch])
-        except UnavailableError as error:
+        except Exception as error:
+            if not isinstance(error, UnavailableError):
+                _log.exception("batch_failed")
             for waiting in batch:
                 waiting.answer.set_exception(UnavailableError(str(error)))
             return

@@ -5,8 +5,8 @@ import sys
 import structlog
 
 
-def configure_log() -> None:
-    """Log to standard error: for a person at a terminal in colour, for a collector as JSON lines."""
+def configure_log(*, least: str = "info") -> None:
+    """Log to standard error, from a level on: in colour at a terminal, else as JSON lines."""
     person = sys.stderr.isatty()
     structlog.configure(
         processors=[
@@ -16,6 +16,7 @@ def configure_log() -> None:
             *([] if person else [structlog.processors.format_exc_info]),
             structlog.dev.ConsoleRenderer() if person else structlog.processors.JSONRenderer(),
         ],
+        wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )

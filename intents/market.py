@@ -126,9 +126,13 @@ def open_market(journal: Journal, found: Callable[[], Genesis]) -> Market:
     ------
     JournalError
         If the journal is damaged, cannot be read or written, or does not fold to a market.
+    WorldFileError
+        If the world of a new market cannot be opened.
     """
     if journal.head()[0] == 0:
-        journal.append([found()])
+        genesis = found()
+        Engine(genesis)  # A world that cannot be opened must not become the first entry.
+        journal.append([genesis])
     return Market(journal, replay_journal(journal))
 
 

@@ -19,6 +19,7 @@ from chains.package import Legs
 from chains.series import OptionKind, Series, parse_series
 from chains.snapshot import Snapshot
 from chains.units import MICRO
+from solvers.auction import Auction
 
 ZERO_GROUP: Final = "0x" + "00" * 32
 DELTA_MIN: Final = 0.11
@@ -64,20 +65,20 @@ class Screen:
         return fair, paid
 
 
-def read_screen(snapshot: Snapshot, *, now_us: int) -> Screen:
+def read_screen(seen: Snapshot | Auction, *, now_us: int) -> Screen:
     """The composite book over all venues: only series with a mark and quotes on both sides."""
     bid: dict[str, float] = {}
     ask: dict[str, float] = {}
-    for offer in snapshot.offers:
+    for offer in seen.offers:
         if offer.side == "sell":
             ask[offer.series] = min(ask.get(offer.series, float("inf")), offer.price)
         else:
             bid[offer.series] = max(bid.get(offer.series, 0.0), offer.price)
-    fair = {mark.series: mark.price for mark in snapshot.marks}
-    delta = {mark.series: mark.delta for mark in snapshot.marks}
+    fair = {mark.series: mark.price for mark in seen.marks}
+    delta = {mark.series: mark.delta for mark in seen.marks}
     kept = [
         parse_series(terms.id)
-        for terms in snapshot.series
+        for terms in seen.series
         if terms.id in fair
         and terms.id in bid
         and terms.id in ask
@@ -97,7 +98,15 @@ class OrderFlow:
         self._nonce = 0
 
     def draw(self, screen: Screen, *, count: int, now_us: int) -> list[tuple[Trader, dict[str, Any]]]:
-        """The next `count` orders: (trader, EIP-712 message), priced from the screen."""
+        """The next `count` orders: (trader, EIP-712 message), priced from the screen.
+
+        Raises
+        ------
+        ValueError
+            If the screen shows no series: nobody can want anything then.
+        """
+        if count and not screen.series:
+            raise ValueError("the screen shows no series with quotes on both sides near the money")
         return [self._draw_one(screen, now_us=now_us) for _ in range(count)]
 
     def _draw_one(self, screen: Screen, *, now_us: int) -> tuple[Trader, dict[str, Any]]:
@@ -151,20 +160,25 @@ def _build_package(shape: str, first: Series, series: Sequence[Series], *, step:
         later = [
             other
             for other in series
-            if (other.strike, other.kind) == (first.strike, first.kind) and other.expiry > first.expiry
+            if (other.underlying, other.strike, other.kind) == (first.underlying, first.strike, first.kind)
+            and other.expiry > first.expiry
         ]
         return ((first.id, -1), (min(later).id, 1)) if later else None
     if shape == "strangle":
         calls = [
             other
             for other in series
-            if other.expiry == first.expiry and other.kind is OptionKind.CALL and other.strike >= first.strike
+            if _is_sibling(other, first) and other.kind is OptionKind.CALL and other.strike >= first.strike
         ]
         return ((first.id, 1), (min(calls).id, 1)) if first.kind is OptionKind.PUT and calls else None
-    ladder = sorted(other for other in series if (other.expiry, other.kind) == (first.expiry, first.kind))
+    ladder = sorted(other for other in series if _is_sibling(other, first) and other.kind is first.kind)
     start = ladder.index(first)
     if shape == "vertical":
         return ((first.id, 1), (ladder[start + step].id, -1)) if start + step < len(ladder) else None
     if start + 2 * step >= len(ladder):
         return None
     return ((first.id, 1), (ladder[start + step].id, -2), (ladder[start + 2 * step].id, 1))
+
+
+def _is_sibling(one: Series, other: Series) -> bool:
+    return (one.underlying, one.expiry) == (other.underlying, other.expiry)

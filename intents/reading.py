@@ -52,7 +52,7 @@ class _Stop(Exception):
 
 
 _HEX: Final = re.compile(r"0x([0-9a-fA-F]{2})*", re.ASCII)
-_DECIMAL: Final = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)
+_DECIMAL: Final = re.compile(r"0|-?[1-9][0-9]*", re.ASCII)
 _DIGITS_MAX: Final = 80
 """More decimal digits than any uint256 has: longer strings are out of range without being read."""
 

@@ -6,9 +6,9 @@ code, which the README's table is checked against.
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
+from chains.documented import DocumentedEnum
 from chains.units import WIRE_MAX
 
 SHOWN_MAX: Final = 132
@@ -21,17 +21,8 @@ Shown = str | int | bool | None | dict[str, str | int]
 """What a refusal may show of the value that broke a rule: plain JSON of bounded size."""
 
 
-class Code(StrEnum):
+class Code(DocumentedEnum):
     """Every refusal of posting, cancelling, depositing and asking, in the order of the checks."""
-
-    meaning: str
-
-    def __new__(cls, value: str, meaning: str) -> "Code":
-        """A member is its text, and carries what it means."""
-        code = str.__new__(cls, value)
-        code._value_ = value
-        code.meaning = meaning
-        return code
 
     TOO_LARGE = "too_large", "the body is larger than the limit for its kind"
     MALFORMED_JSON = "malformed_json", "the body is not one JSON value in UTF-8, or it is nested too deeply"

@@ -5,9 +5,10 @@ on values that no longer change; intake goes on meanwhile. Each of the three ste
 before the next begins, so a service that is killed in between leaves a round that was never decided:
 nothing of it was pledged, and the next cut takes its place.
 
-With a wall clock the window is as long as the rules say, and the world moves on by itself while deals
-are in flight. With a simulated clock the market's time stands still while solvers work: it moves to the
-end of the window when they are finished, and otherwise only when it is told to.
+With a wall clock solvers have the whole window from the moment the auction is published, and the world
+moves on by itself while deals are in flight. With a simulated clock the market's time stands still
+while solvers work: it moves to the end of the window when they are finished, and otherwise only when it
+is told to.
 """
 
 import asyncio
@@ -32,6 +33,7 @@ from solvers.bid import Bid
 from solvers.codec import encode
 from solvers.competition import Competition
 from solvers.outcome import HOUSE, Outcome, SolverReport, Submission
+from solvers.reasons import SolverReason
 from solvers.reference import with_reference
 
 TICK_S: Final = 0.25
@@ -123,6 +125,9 @@ class Rounds:
             round_ = _Round(self._intake)
             auction, house = await self._cut(round_)
             sent, reports = await self._competition.run(auction, window_s=auction.solve_us / MICRO)
+            for report in reports:
+                if report.reason != SolverReason.FINISHED:
+                    _log.warning(report.reason, solver=report.solver, detail=report.detail)
             await self._clock.wait_until(auction.prepare_us)
             submissions = (*_house_submissions(house), *sent)
             outcome = await asyncio.to_thread(arbitrate, auction, submissions, reports)
@@ -159,6 +164,8 @@ class Rounds:
                         self._intake.commit([Advanced(at_us=now_us)])
             except UnavailableError as error:
                 _log.warning("world_stands_still", error=str(error))
+            except Exception:
+                _log.exception("world_not_moved")
 
     async def _start_competition(self) -> tuple[SolverReport, ...]:
         failures = await self._competition.start()

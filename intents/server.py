@@ -25,11 +25,21 @@ def bind_socket(host: str, port: int) -> socket.socket:
     SettingsError
         If the address cannot be used.
     """
+    bound = None
     try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        # With its protocol named, asyncio turns Nagle's algorithm off: an answer would wait 40 ms for it.
+        bound = socket.socket(family, kind, protocol)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+        bound.listen(BACKLOG)
     except OSError as error:
+        if bound is not None:
+            bound.close()
         raise SettingsError(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
+    return bound
 
 
 def make_server(service: Service) -> uvicorn.Server:

@@ -8,7 +8,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Final, Self
 
-from chains.units import MICRO
+from chains.units import MICRO, floor_div
 from intents.admission import read_signed_cancel, read_signed_intent, verify_cancel, verify_intent
 from intents.book import Book, BookIntent
 from intents.clock import Clock, SimulatedClock, WallClock
@@ -227,7 +227,7 @@ def open_service(settings: Settings, *, simulated_start_us: int | None = None) -
     """
     competition = Competition([SolverSpec.of(spec) for spec in settings.solvers])
     wall = WallClock()
-    start_us = wall.now_us() // MICRO * MICRO if simulated_start_us is None else simulated_start_us
+    start_us = _second(wall.now_us()) if simulated_start_us is None else simulated_start_us
     journal = open_journal(settings.database, write=True)
     try:
         market = open_market(journal, lambda: found_market(settings, start_us=start_us))
@@ -237,6 +237,10 @@ def open_service(settings: Settings, *, simulated_start_us: int | None = None) -
         raise
     clock = wall if simulated_start_us is None else SimulatedClock(market.engine.now_us)
     return Service(market, clock=clock, competition=competition)
+
+
+def _second(at_us: int) -> int:
+    return floor_div(at_us, MICRO) * MICRO
 
 
 def _concerned(cancel: Cancel, book: Book) -> tuple[str, ...]:

@@ -51,7 +51,7 @@ class Settings:
         "0x50117e9700000000000000000000000000000001", "`verifyingContract` of the EIP-712 domain"
     )
     round_us: int = _setting(10_000_000, "microseconds from one cut to the next")
-    solve_us: int = _setting(2_000_000, "microseconds that solvers have; at most `round_us`")
+    solve_us: int = _setting(3_000_000, "microseconds that solvers have; at most `round_us`")
     solvers: tuple[str, ...] = _setting(
         ("single", "greedy", "joint"), "the competing solvers: entry-point names or `path.py:Class`"
     )

@@ -1,9 +1,9 @@
 """Filling peers from sorted sources: the convex part of the search.
 
 Lots are taken source by source, the cheapest first, for one demand after the other, the highest
-limit first. A demand's least units are taken whole, as long as its limit pays for them; further units
-only while the next one costs no more than the limit. Fixed costs are not seen here, so every
-stopping point is meant to be measured exactly afterwards.
+limit first. A demand's least units are taken whole, further units while the next one costs no more
+than the limit, and all of it only where the limit pays for the units and the fill. What else is
+paid once is not seen here, so every stopping point is meant to be measured exactly afterwards.
 """
 
 from collections import Counter
@@ -81,7 +81,7 @@ def fill_peers(
         if not residual.is_open(demand):
             continue
         room = floor_div(appetite.units_max - filled, factor)
-        threshold = appetite.threshold(demand, factor, filled)
+        threshold = appetite.threshold(demand, factor, filled) - group.fee_per_unit * factor
         units = filling.fill(demand, factor, most=room, threshold=threshold)
         if not units:
             continue
@@ -104,10 +104,10 @@ def fill_peers(
 class _Filling:
     """Lots taken so far, and the place of each leg in its ladder."""
 
-    __slots__ = ("_bridges", "_ladders", "_offers", "_places", "_ratios", "_residual", "_taken")
+    __slots__ = ("_bridges", "_group", "_ladders", "_offers", "_places", "_residual", "_taken")
 
     def __init__(self, group: PeerGroup, ladders: Sequence[Sequence[Source]], residual: Residual) -> None:
-        self._ratios = [abs(ratio) for _, ratio in group.package]
+        self._group = group
         self._ladders = ladders
         self._places = [0] * len(ladders)
         self._residual = residual
@@ -121,22 +121,22 @@ class _Filling:
 
     def fill(self, demand: Demand, factor: int, *, most: int, threshold: int) -> int:
         """Take units of one demand: none, or at least its least units; return how many."""
+        least, most = demand.min_units, min(most, demand.units)
+        if most < least:
+            return 0
         taken, places = self._taken.copy(), self._places.copy()
-        filled, spent = 0, 0
-        while filled < demand.min_units <= most:
-            units, cost = self._advance(factor, most=demand.min_units - filled)
+        filled, spent = 0, self._group.fee_per_fill
+        while filled < most:
+            if filled < least:
+                units, cost = self._advance(factor, most=least - filled)
+            else:
+                units, cost = self._advance(factor, most=most - filled, threshold=threshold)
             if not units:
                 break
             filled, spent = filled + units, spent + units * cost
-        if filled < demand.min_units or spent > threshold * filled:
+        if filled < least or spent > threshold * filled:
             self._return_to(taken, places)
             return 0
-        most = min(most, demand.units)
-        while filled < most:
-            units, _ = self._advance(factor, most=most - filled, threshold=threshold)
-            if not units:
-                break
-            filled += units
         return filled
 
     def _advance(self, factor: int, *, most: int, threshold: int | None = None) -> tuple[int, int]:
@@ -158,8 +158,8 @@ class _Filling:
     def _pick_unit(self, factor: int) -> tuple[list[Take], bool]:
         """Take the lots of one unit; whether there were enough."""
         picks: list[Take] = []
-        for leg, ladder in enumerate(self._ladders):
-            wanted = self._ratios[leg] * factor
+        for leg, ((_, ratio), ladder) in enumerate(zip(self._group.package, self._ladders, strict=True)):
+            wanted = abs(ratio) * factor
             while wanted and self._places[leg] < len(ladder):
                 source = ladder[self._places[leg]]
                 lots = min(wanted, self._room(source))

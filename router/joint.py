@@ -6,8 +6,8 @@ answer is held from the start (the seed), and every step only ever improves it:
 1. the relaxed model gives an upper bound and a first answer; where its connected parts turn out to be
    feasible as they are, with all their own fees, that answer is the best there is;
 2. a small batch is then solved with a part for every demand, which is exact;
-3. a larger one with all the rules of a bid on the whole batch, and then again on what is left, as long
-   as that finds more.
+3. a larger one cluster by cluster (`router.clusters`), then with all the rules of a bid on the whole
+   batch, and then again on what is left, as long as that finds more.
 
 Solutions whose pieces share fees that separate bids do not share are cut off (`router.cuts`) and the
 model is solved again. Models: `router.model`. For a given problem the answer is always the same
@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from msgspec.structs import replace as replace_struct
 
 from router.backend import Solution, solve_program
+from router.clusters import join_plans, keep_main_bridges, split_clusters
 from router.constraints import build_model
 from router.coverage import plan_value
 from router.cuts import add_cuts
@@ -34,6 +35,9 @@ SEPARATE_MAX = 4
 
 ROUNDS_MAX = 40
 """How often one model is cut and solved again."""
+
+CLUSTER_SHARE = 0.5
+"""The part of the solver time left that one cluster may take."""
 
 ABSGAP = 1e-7
 """Where a back end may stop, as a share of the money that is about."""
@@ -71,6 +75,9 @@ def improve_jointly(
     reduced = reduce_problem(problem)
     if not reduced.demands:
         search.bound = 0
+    if len(reduced.demands) > SEPARATE_MAX:
+        for _ in search.improve_clusters(reduced):
+            yield search.answer()
     kinds = [Kind.RELAXED, Kind.SEPARATE if len(reduced.demands) <= SEPARATE_MAX else Kind.POOLED]
     for kind in kinds:
         for _ in search.improve(reduced, kind):
@@ -145,6 +152,22 @@ class _Search:
             if self.proved or readings == seen or not add_cuts(model, readings):
                 return
             seen = readings
+
+    def improve_clusters(self, problem: Problem) -> Iterator[None]:
+        """Solve the clusters of a problem one by one, then join what saves fees; yields improvements."""
+        held: list[Worth] = []
+        for cluster in split_clusters(keep_main_bridges(problem)):
+            part = _Search(cluster, time_limit_s=CLUSTER_SHARE * self._left_s, seed_plans=())
+            allotted_s = part._left_s
+            for _ in part.improve(cluster, Kind.POOLED):
+                pass
+            self._left_s -= allotted_s - part._left_s
+            seed = tuple(worth for worth in self._seed if worth.plan.fills[0][0] in cluster.demands)
+            held += max(part.worths, seed, key=lambda worths: sum(worth.value for worth in worths))
+            if self._consider(held):
+                yield
+        if self._consider(join_plans(self._problem, self.worths)):
+            yield
 
     def _solve(self, model: JointModel) -> Solution | None:
         if self._left_s <= 0:

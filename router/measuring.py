@@ -23,21 +23,25 @@ from router.timing import is_in_time
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
-    """A plan for a group.
+    """A plan for a group; one that is not allowed may still lead a search to one that is.
 
     Attributes
     ----------
-    surplus : micro-USDC by which the limits exceed the need at home, above 0
+    stop : what is filled from where
+    need, surplus : micro-USDC at home, and by which the limits exceed it
     lots : delivered, bought and sold
     is_clipped : whether cash stays behind because bridges are too small for it
-    is_allowed : whether the reference lets the fills pay as much; a quote that is not allowed may
-        still lead the search to one that is
+    is_covered : whether there is a surplus and the lowest filled limit pays for all
+    is_allowed : whether it is covered and the reference lets the fills pay as much
     """
 
     plan: Plan
+    stop: Stop
+    need: int
     surplus: int
     lots: int
     is_clipped: bool
+    is_covered: bool
     is_allowed: bool
 
     @property
@@ -47,34 +51,47 @@ class Quote:
 
 
 class Misfit(Enum):
-    """Why a stopping point is no plan."""
+    """Why a stopping point is no plan at all."""
 
     UNFUNDED = "a chain's need cannot be met over the bridges that are left"
-    NOT_COVERED = "the lowest filled limit does not pay for it, or nobody gains"
     LATE = "something that it uses ends too early"
     CYCLE = "lots of a series would travel in a circle"
 
 
 def measure_stop(
-    sourcing: Sourcing, residual: Residual, group: PeerGroup, stop: Stop, *, cash_about: int
+    sourcing: Sourcing,
+    residual: Residual,
+    group: PeerGroup,
+    stop: Stop,
+    *,
+    cash_about: int,
+    thorough: bool = False,
 ) -> Quote | Misfit:
-    """Make a plan of a stopping point; `cash_about` is the cash (micro-USDC) that routes are chosen for."""
+    """Make a plan of a stopping point; `cash_about` is the cash (micro-USDC) that routes are chosen for.
+
+    `thorough` looks longer for the best ways of the cash.
+    """
     if any(source.way.relieves for source, _ in stop.takes) and not _is_acyclic(stop.takes):
         return Misfit.CYCLE
-    funded = fund_plan(sourcing, _plan_lots(stop), home=group.chain, residual=residual, amount=cash_about)
+    lots = _plan_lots(stop)
+    funded = fund_plan(
+        sourcing, lots, home=group.chain, residual=residual, amount=cash_about, thorough=thorough
+    )
     if funded is None:
         return Misfit.UNFUNDED
-    need = funded.need
-    if need > stop.low * stop.units or need >= stop.value:
-        return Misfit.NOT_COVERED
     if not is_in_time(sourcing.problem, funded.plan):
         return Misfit.LATE
+    is_covered = funded.need < stop.value and funded.need <= stop.low * stop.units
+    ceiling = reference_ceiling(stop.low, stop.units, group.reference)
     return Quote(
         plan=funded.plan,
-        surplus=stop.value - need,
+        stop=stop,
+        need=funded.need,
+        surplus=stop.value - funded.need,
         lots=stop.units * group.lots_per_unit,
         is_clipped=funded.is_clipped,
-        is_allowed=need <= reference_ceiling(stop.low, stop.units, group.reference) * stop.units,
+        is_covered=is_covered,
+        is_allowed=is_covered and funded.need <= ceiling * stop.units,
     )
 
 

@@ -21,13 +21,16 @@ class PeerGroup:
     Attributes
     ----------
     members : each demand with its reduced units per unit, the highest limit per reduced unit first
+    fee_per_unit, fee_per_fill : micro-USDC that each reduced unit, and each fill, pays at home
     reference : what the market can do for the package here, if it can
     """
 
     chain: str
     package: Package
     members: tuple[tuple[Demand, int], ...]
-    reference: Reference | None = None
+    fee_per_unit: int
+    fee_per_fill: int
+    reference: Reference | None
 
     @property
     def lots_per_unit(self) -> int:
@@ -59,6 +62,8 @@ def group_peers(problem: Problem, demands: Sequence[Demand]) -> PeerGroup:
         chain=chain,
         package=package,
         members=tuple((demand, factor) for demand, _, factor in reduced),
+        fee_per_unit=problem.fee_per_lot * sum(abs(ratio) for _, ratio in package),
+        fee_per_fill=problem.chains[chain].settle_fee_fill,
         reference=problem.references.get((chain, package)),
     )
 

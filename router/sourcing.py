@@ -186,7 +186,7 @@ class Sourcing:
             routes = cheapest_routes(
                 self.graph, ends, asset=ANY_SERIES, amount=lots, k=ROUTES_MAX, tolls=self.tolls
             )
-            lots //= 2
+            lots = floor_div(lots, 2)
         return routes
 
     def _cash_bps(self, home: str, chain: str, *, outward: bool, amount: int) -> int:

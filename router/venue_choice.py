@@ -7,15 +7,15 @@ may pay together, deadlines. Objective: the sum of limit times units minus the n
 
 For given venues, filling in the order of cost per lot is best up to what is paid once
 (`router.filling`). Those fixed costs are what makes the choice of venues hard, and it is searched
-locally: all venues; home alone; each other chain with and without home; then chains and venues are
-dropped as long as that improves. Every candidate is measured exactly by `router.needs`.
+locally: from all venues, home alone, and each other chain with and without home, chains and venues are
+dropped and chains added as long as that improves. Every candidate is measured exactly by `router.needs`.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from chains.units import floor_div
-from router.filling import Appetite, fill_peers
+from router.filling import Appetite, Stop, fill_peers
 from router.measuring import Misfit, Quote, measure_stop
 from router.peers import PeerGroup
 from router.residual import Residual
@@ -25,7 +25,7 @@ Venues = frozenset[str]
 Ladders = Sequence[Sequence[Source]]
 
 Found = tuple[Quote | None, Quote | None]
-"""What leads the search, as if there were no reference, and what the reference allows."""
+"""What leads the search, whatever is allowed, and the best that is allowed."""
 
 
 def quote_group(
@@ -59,6 +59,7 @@ class _Choice:
         self._sourcing = sourcing
         self._residual = residual
         self._group = group
+        self._ends_us = max(demand.valid_until_us for demand, _ in group.members)
         self._expires_us = min(sourcing.problem.series_expiry_us[series] for series, _ in group.package)
         self._scale = scale_of(lots=group.units * group.lots_per_unit, cash=_cash_about(sourcing, group))
         self._ladders = [self._usable(series, ratio) for series, ratio in group.package]
@@ -72,11 +73,12 @@ class _Choice:
 
     def best(self) -> Quote | None:
         """The best quote over all venues."""
-        best = frozenset(self._reach)
+        home = frozenset(self._venues_at[self._group.chain])
+        best = self._best_of(frozenset(self._reach), [home])
         if self._chains_used(best) != {self._group.chain}:
-            best = self._best_of(best, self._starts())
+            best = self._best_of(best, self._starts(home))
         while True:
-            better = self._best_of(best, self._smaller(best))
+            better = self._best_of(best, self._neighbours(best))
             if better == best:
                 return self._best_allowed()
             best = better
@@ -89,29 +91,48 @@ class _Choice:
         return self._best_allowed()
 
     def _best_allowed(self) -> Quote | None:
-        quotes = [quote for _, quote in self._found.values() if quote]
-        return max(quotes, key=lambda quote: quote.surplus, default=None)
+        """The best allowed quote, after looking longer for ways of the cash of the two best leads.
+
+        What leads the search may be above the reference only until its cash takes better ways.
+        """
+        covered = [quote for pair in self._found.values() for quote in pair if quote and quote.is_covered]
+        allowed = [quote for quote in covered if quote.is_allowed]
+        leads = {id(lead): lead for lead in (_best(covered), _best(allowed)) if lead}
+        refined = [self._measure(lead.stop, thorough=True) for lead in leads.values() if lead.plan.transfers]
+        return _best(
+            quote for quote in (*leads.values(), *refined) if isinstance(quote, Quote) and quote.is_allowed
+        )
+
+    def _measure(self, stop: Stop, *, thorough: bool = False) -> Quote | Misfit:
+        return measure_stop(
+            self._sourcing,
+            self._residual,
+            self._group,
+            stop,
+            cash_about=self._scale.cash,
+            thorough=thorough,
+        )
 
     def _best_of(self, best: Venues, others: Iterable[Venues]) -> Venues:
         for venues in others:
-            if self._surplus(venues) > self._surplus(best):
+            if self._rank(venues) > self._rank(best):
                 best = venues
         return best
 
-    def _starts(self) -> Iterator[Venues]:
-        """Home alone, and each chain with and without home."""
-        home = frozenset(self._venues_at[self._group.chain])
-        yield home
+    def _starts(self, home: Venues) -> Iterator[Venues]:
+        """Each chain with and without home."""
         for chain in sorted(self._venues_at):
             yield home | self._venues_at[chain]
             yield frozenset(self._venues_at[chain])
 
-    def _smaller(self, venues: Venues) -> Iterator[Venues]:
-        """The same venues without one chain, or one venue, that is used."""
+    def _neighbours(self, venues: Venues) -> Iterator[Venues]:
+        """The same venues without one chain or venue that is used, or with one more chain."""
         for chain in sorted(self._chains_used(venues)):
             yield venues - self._venues_at[chain]
         for venue in sorted(self._venues_used(venues)):
             yield venues - {venue}
+        for chain in sorted(self._venues_at):
+            yield venues | self._venues_at[chain]
 
     def _venues_used(self, venues: Venues) -> set[str]:
         guide = self._guide(venues)
@@ -121,9 +142,9 @@ class _Choice:
     def _chains_used(self, venues: Venues) -> set[str]:
         return {self._sourcing.problem.venues[venue].chain for venue in self._venues_used(venues)}
 
-    def _surplus(self, venues: Venues) -> int:
+    def _rank(self, venues: Venues) -> tuple[bool, int]:
         guide = self._guide(venues)
-        return guide.surplus if guide else 0
+        return guide is not None, guide.surplus if guide else 0
 
     def _guide(self, venues: Venues) -> Quote | None:
         if venues not in self._found:
@@ -159,18 +180,18 @@ class _Choice:
         if not is_blocked:
             return guide, best
         least = 0
-        if guide and not guide.is_allowed:
+        if guide and guide.is_covered and not guide.is_allowed:
             thrifty = Appetite(units_max=units, reference=reference)
             _, covered, _ = self._attempt(ladders, decide_by_us, thrifty)
             if covered is None:
                 return guide, best
-            best = _better(best, covered)
+            best = _best(quote for quote in (best, covered) if quote)
             least = floor_div(covered.lots, self._group.lots_per_unit)
         while units - least > 1:
             middle = floor_div(least + units, 2)
             _, part, is_blocked = self._attempt(ladders, decide_by_us, Appetite(units_max=middle))
             least, units = (least, middle) if is_blocked else (middle, units)
-            best = _better(best, part)
+            best = _best(quote for quote in (best, part) if quote)
         return guide or best, best
 
     def _attempt(
@@ -182,14 +203,12 @@ class _Choice:
         )
         guide, is_blocked = None, False
         for stop in reversed(stops):
-            answer = measure_stop(
-                self._sourcing, self._residual, self._group, stop, cash_about=self._scale.cash
-            )
+            answer = self._measure(stop)
             if isinstance(answer, Misfit):
                 is_blocked |= answer is Misfit.UNFUNDED
                 continue
             guide = guide or answer
-            is_blocked |= answer.is_clipped or not answer.is_allowed
+            is_blocked |= answer.is_clipped or (answer.is_covered and not answer.is_allowed)
             if answer.is_allowed:
                 return guide, answer, is_blocked
         return guide, None, is_blocked
@@ -211,10 +230,9 @@ class _Choice:
     def _is_in_time(self, source: Source) -> bool:
         """Whether a deal with this source alone could be decided and released in time."""
         deadlines = self._sourcing.deadlines(source.way.chains)
-        latest_us = max(demand.valid_until_us for demand, _ in self._group.members)
         return (
             deadlines.decide_by_us <= source.decided_by_us
-            and deadlines.decide_by_us < latest_us
+            and deadlines.decide_by_us < self._ends_us
             and deadlines.release_by_us < self._expires_us
         )
 
@@ -224,8 +242,8 @@ class _Choice:
         return any(self._residual.lots[bridge] < lots for bridge in bridges)
 
 
-def _better(one: Quote | None, other: Quote | None) -> Quote | None:
-    return max((quote for quote in (one, other) if quote), key=lambda quote: quote.surplus, default=None)
+def _best(quotes: Iterable[Quote]) -> Quote | None:
+    return max(quotes, key=lambda quote: quote.surplus, default=None)
 
 
 def _cash_about(sourcing: Sourcing, group: PeerGroup) -> int:

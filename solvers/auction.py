@@ -33,7 +33,7 @@ class Rules(Wire, frozen=True, kw_only=True):
     lock_margin: tuple[Positive, Positive] = (3, 2)
     outage_us: Count = 5_000_000
     skew_us: Count = 500_000
-    winners_budget: Positive = 20_000
+    winners_budget: Positive = 4_000
 
     @property
     def timing(self) -> Timing:

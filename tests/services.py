@@ -4,20 +4,30 @@ The world is that of `tests.worlds`; its two users have money on the hub. `open_
 service in simulated time without solvers: the house alone serves, so rounds are quick.
 """
 
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 import msgspec
+import pytest
 from eth_account import Account
 
 from chains.units import COIN, MICRO
 from chains.world_file import WorldSpec, encode_world
 from intents.api import create_app
-from intents.service import Service, open_service
+from intents.deposits import Deposit
+from intents.errors import JournalError
+from intents.events import Event
+from intents.journal import Journal, open_journal
+from intents.market import Fold, replay_journal
+from intents.schemas import ErrorBody
+from intents.service import Posted, Service, open_service
 from intents.settings import Settings
 from intents.signing import sign_message
 from intents.typed_data import NO_GROUP, eip712_types
+from solvers.codec import encode
 from tests.worlds import CALL, START_US, make_spec
 
 ALICE_KEY = b"\x01" * 32
@@ -94,3 +104,117 @@ async def fund(client: httpx.AsyncClient, owner: str, *, chain: str = "hub") -> 
         body = {"chain": chain, "asset": asset, "amount": amount}
         answer = await client.post(f"/v1/accounts/{owner}/deposits", json=body)
         assert answer.status_code == 201, answer.text
+
+
+Story = Callable[[Service], Awaitable[None]]
+
+
+def run_service(folder: Path, story: Story, **changes: Any) -> None:
+    """Tell a story with a small service in simulated time."""
+
+    async def tell() -> None:
+        async with open_small_service(folder, **changes) as service:
+            await story(service)
+
+    asyncio.run(tell())
+
+
+async def give_funds(service: Service, *, chain: str = "hub") -> None:
+    for asset, amount in (("USDC", 10_000 * MICRO), ("BTC", 10 * COIN)):
+        deposit = Deposit(owner=ALICE, chain=chain, asset=asset, amount=amount)
+        assert await service.deposit(deposit) is None
+
+
+async def post_signed(service: Service, nonce: int, **changes: Any) -> str:
+    answer = await service.post_intent(signed_body(service, nonce, **changes))
+    assert isinstance(answer, Posted), answer
+    return answer.id
+
+
+def events_of(folder: Path) -> list[Event]:
+    with open_journal(f"sqlite:///{folder / 'market.db'}", write=False) as journal:
+        return [entry.event for entry in journal.read()]
+
+
+def state_of(service: Service) -> object:
+    """Everything users could be shown, and the journal's number."""
+    market = service.market
+    book, world = market.engine.book, market.engine.world
+    return (
+        market.seq,
+        market.engine.now_us,
+        list(book.intents()),
+        {owner: book.reservations(owner) for owner in (ALICE,)},
+        {
+            chain: {name: ledger.holdings(name) for name in ledger.accounts()}
+            for chain, ledger in world.ledgers.items()
+        },
+        {deal: record.state for deal, record in world.deals.items()},
+        encode(world.snapshot()),
+        market.records.auctions(after=None, limit=100),
+        [market.records.rounds_of(entry.id) for entry in book.intents()],
+        dict(market.records.standings),
+    )
+
+
+class BrokenDisk:
+    """A journal that fails to write, before or after its commit, and cannot be read, until `mended`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, after_commit: bool = False) -> None:
+        self.mended = False
+        self.writes = 0
+        self.rebuilds = 0
+        append = Journal.append
+
+        def write(journal: Journal, events: Sequence[Event]) -> list[int]:
+            self.writes += 1
+            if self.mended:
+                return append(journal, events)
+            if after_commit:
+                append(journal, events)
+                journal._head = None
+            raise JournalError("the journal cannot be written: database or disk is full")
+
+        def replay(journal: Journal) -> Fold:
+            self.rebuilds += 1
+            if not self.mended:
+                raise JournalError("the journal cannot be read: disk I/O error")
+            return replay_journal(journal)
+
+        monkeypatch.setattr(Journal, "append", write)
+        monkeypatch.setattr("intents.intake.replay_journal", replay)
+        monkeypatch.setattr("intents.intake.RETRY_S", 0.02)
+
+
+async def reopened(service: Service) -> None:
+    for _ in range(500):
+        if service.market.is_open:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("the market stayed closed")
+
+
+ClientStory = Callable[[Service, httpx.AsyncClient], Awaitable[None]]
+
+
+def run_client(folder: Path, story: ClientStory, **changes: Any) -> None:
+    """Tell a story with a small service in simulated time and a client of its app."""
+
+    async def tell() -> None:
+        async with open_small_service(folder, **changes) as service, connect(service) as client:
+            await story(service, client)
+
+    asyncio.run(tell())
+
+
+def error_of(answer: httpx.Response) -> tuple[int, str, str, Any]:
+    """Status, code, field and value of an error, whose form is checked."""
+    body = ErrorBody.model_validate_json(answer.content)
+    assert body.message
+    return answer.status_code, body.code.value, body.detail.field, body.detail.value
+
+
+async def post_body(client: httpx.AsyncClient, body: bytes) -> str:
+    answer = await client.post("/v1/intents", content=body)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])

@@ -108,7 +108,9 @@ def test_the_verifier_shares_only_data_classes_with_the_engine() -> None:
         "solvers.auction", "solvers.bid", "solvers.codec", "solvers.outcome", "solvers.reasons",
         "solvers.errors", "intents.archive", "intents.errors",
     }  # fmt: skip
-    for path in sorted((ROOT / "intents").glob("verify*.py")) + sorted((ROOT / "intents/verifying").glob("*.py")):
+    for path in sorted((ROOT / "intents").glob("verify*.py")) + sorted(
+        (ROOT / "intents/verifying").glob("*.py")
+    ):
         for node in ast.walk(ast.parse(path.read_text())):
             module = node.module if isinstance(node, ast.ImportFrom) else None
             if module and module.split(".")[0] in PACKAGES and not module.startswith("intents.verif"):

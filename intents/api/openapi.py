@@ -39,10 +39,23 @@ def add_openapi(app: FastAPI) -> None:
             components = document.setdefault("components", {}).setdefault("schemas", {})
             for name, schema in (body_components() | _wire_components()).items():
                 components.setdefault(name, schema)
+            _drop_framework_errors(document)
             app.openapi_schema = document
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _drop_framework_errors(document: dict[str, Any]) -> None:
+    """Take out the answer that FastAPI adds to every route with parameters: ours has the one form."""
+    for name in ("HTTPValidationError", "ValidationError"):
+        document["components"]["schemas"].pop(name, None)
+    framework = {"$ref": REF.format(model="HTTPValidationError")}
+    for entry in document["paths"].values():
+        for operation in entry.values():
+            answer = operation["responses"].get("422", {})
+            if answer.get("content", {}).get("application/json", {}).get("schema") == framework:
+                del operation["responses"]["422"]
 
 
 def _wire_components() -> dict[str, Any]:

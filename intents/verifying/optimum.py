@@ -1,20 +1,26 @@
 """Could other bids have scored more? Asked of another solver than the market's.
 
 The market chooses with CP-SAT; here HiGHS (through SciPy) solves the same set packing. It works in
-floats, so its answer is only a witness: a better choice that it finds is counted again in integers
-before anything is said about the record.
+floats, so its answer is only a witness: of the bids that it picks, those that fit together are counted
+again in integers before anything is said about the record.
 """
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
 
 from intents.errors import VerificationError
-from intents.verifying.bids import Sheet, require
+from intents.verifying.sheet import Sheet, require
 from solvers.bid import Bid
+
+SCALE: Final = 1e5
+"""The largest score as HiGHS sees it: its absolute gap of 1e-6 is then far below any bid's score."""
+
+TIME_LIMIT_S: Final = 60.0
 
 
 def capacities_used(sheet: Sheet, bid: Bid) -> dict[tuple[str, ...], tuple[int, int]]:
@@ -39,13 +45,13 @@ def capacities_used(sheet: Sheet, bid: Bid) -> dict[tuple[str, ...], tuple[int, 
     return {name: (amount, there[name]) for name, amount in used.items()}
 
 
-def check_compatible(sheet: Sheet, winners: Sequence[Bid]) -> None:
-    """Refuse winners that together use more of anything than there is."""
+def check_compatible(sheet: Sheet, bids: Sequence[Bid], rule: str) -> None:
+    """Refuse bids that together use more of anything than there is."""
     total: defaultdict[tuple[str, ...], int] = defaultdict(int)
-    for bid in winners:
+    for bid in bids:
         for name, (amount, there) in capacities_used(sheet, bid).items():
             total[name] += amount
-            require(total[name] <= there, "winners_conflict", f"{name}: {total[name]} of {there}")
+            require(total[name] <= there, rule, f"{name}: {total[name]} of {there}")
 
 
 def best_total(sheet: Sheet, bids: Sequence[tuple[Bid, int]]) -> int:
@@ -54,32 +60,39 @@ def best_total(sheet: Sheet, bids: Sequence[tuple[Bid, int]]) -> int:
     Raises
     ------
     VerificationError
-        If HiGHS gives no answer.
+        If HiGHS gives no answer in its time.
     """
-    if not bids:
+    pool = [(bid, score) for bid, score in bids if score > 0]
+    if not pool:
         return 0
     rows: dict[tuple[str, ...], int] = {}
-    limits: list[float] = []
     entries: list[tuple[int, int, float]] = []
-    for column, (bid, _) in enumerate(bids):
+    for column, (bid, _) in enumerate(pool):
         for name, (amount, there) in capacities_used(sheet, bid).items():
-            if name not in rows:
-                rows[name] = len(rows)
-                limits.append(1.0)
-            entries.append((rows[name], column, amount / max(there, 1)))
-    scores = np.array([float(score) for _, score in bids])
-    scale = max(1.0, float(scores.max()))
+            entries.append((rows.setdefault(name, len(rows)), column, amount / there))
     at_row, at_column, value = (list(part) for part in zip(*entries, strict=True))
-    matrix = csr_array((value, (at_row, at_column)), shape=(len(rows), len(bids)))
+    matrix = csr_array((value, (at_row, at_column)), shape=(len(rows), len(pool)))
+    scores = np.array([float(score) for _, score in pool])
     answer = milp(
-        -scores / scale,
-        constraints=LinearConstraint(matrix, ub=np.array(limits)),
-        integrality=np.ones(len(bids), dtype=np.int64),
+        -scores * (SCALE / scores.max()),
+        constraints=LinearConstraint(matrix, ub=np.ones(len(rows))),
+        integrality=np.ones(len(pool), dtype=np.int64),
         bounds=Bounds(0, 1),
-        options={"mip_rel_gap": 0.0},
+        options={"mip_rel_gap": 0.0, "time_limit": TIME_LIMIT_S},
     )
     if answer.x is None:
-        raise VerificationError(f"optimality: HiGHS gave no answer ({answer.message})")
-    chosen = [bid for bid, taken in zip(bids, answer.x, strict=True) if taken > 0.5]
-    check_compatible(sheet, [bid for bid, _ in chosen])
-    return sum(score for _, score in chosen)
+        raise VerificationError(f"optimality: HiGHS gave no answer ({answer.message})", rule="optimality")
+    return _total_that_fits(sheet, [each for each, taken in zip(pool, answer.x, strict=True) if taken > 0.5])
+
+
+def _total_that_fits(sheet: Sheet, picked: Sequence[tuple[Bid, int]]) -> int:
+    """The score of the bids that fit together in integers, the best first: all but a rounding error's."""
+    total: defaultdict[tuple[str, ...], int] = defaultdict(int)
+    score = 0
+    for bid, worth in sorted(picked, key=lambda each: -each[1]):
+        uses = capacities_used(sheet, bid)
+        if all(total[name] + amount <= there for name, (amount, there) in uses.items()):
+            score += worth
+            for name, (amount, _) in uses.items():
+                total[name] += amount
+    return score

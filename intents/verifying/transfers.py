@@ -1,71 +1,160 @@
 """Did every deal settle whole or not at all, and did its transfers move just what was decided?
 
-Read from the recorded transfers of each deal. `owner:` and `written:` accounts of one owner are
-taken together: moving collateral between them changes nothing the owner has.
+Read from the recorded transfers of each deal, as what every account gains or loses on a chain. What
+venues, bridges, fees, the solver and the reserve get is what the bid sends there. What an owner gets
+is its legs for its payment. How that is split between an owner's free account and its written one
+follows from which sold legs closed a position, which only the market knew when it admitted the intent:
+some choice of closing legs must explain the recorded split, collateral included.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import chain as concatenate
+from itertools import combinations, islice, product
+from typing import Final
 
 from intents.archive import SettledDeal
-from intents.verifying.bids import Sheet, require
-from solvers.outcome import Deal
+from intents.verifying.bids import Judged
+from intents.verifying.collateral import backing
+from intents.verifying.sheet import Sheet, require
+from solvers.outcome import Deal, FilledOrder
 
-_OWNED = ("owner", "written")
+Net = Counter[tuple[str, str, str]]
+"""(chain, account, asset) -> what the account gains."""
+
+LEG_STATES: Final = {
+    "preparing": {"none", "locked", "refused"},
+    "committed": {"locked", "released"},
+    "aborted": {"none", "locked", "refused", "refunded", "tombstone"},
+    "settled": {"released"},
+    "closed": {"refused", "refunded", "tombstone"},
+}
+"""The states that the legs of a deal in each state may be in."""
+
+WAYS_MAX: Final = 10_000
+"""How many choices of closing legs are tried; only an owner with many fills in a deal has more."""
 
 
-def check_settlement(sheet: Sheet, deal: Deal, settled: SettledDeal) -> None:
+def check_settlement(sheet: Sheet, deal: Deal, judged: Judged, settled: SettledDeal) -> None:
     """Refuse a deal whose legs end differently, leak, or do not carry out the fills."""
     where = f"deal {deal.deal}"
     require(tuple(leg.chain for leg in settled.legs) == deal.chains, "settlement_chains", where)
+    require(settled.state in LEG_STATES, "settlement_state", f"{where}: {settled.state}")
     states = {leg.state for leg in settled.legs}
-    require(not {"released", "refunded"} <= states, "half_settled", f"{where}: {sorted(states)}")
-    if settled.state == "settled":
-        require(states == {"released"}, "half_settled", f"{where} is settled with legs {sorted(states)}")
-    if settled.state == "closed":
-        require("released" not in states, "half_settled", f"{where} is closed with legs {sorted(states)}")
+    fits = states <= LEG_STATES[settled.state]
+    require(fits, "half_settled", f"{where} is {settled.state} with legs {sorted(states)}")
+    require(settled.at_us >= sheet.auction.cut_us, "settlement_time", f"{where}: {settled.at_us}")
     moved = _movements(settled)
-    for (chain, account, asset), amount in moved.items():
-        kind, _, name = account.partition(":")
-        require(kind != "deal" or amount == 0, "conservation", f"{where} keeps {amount} {asset} on {chain}")
-        known = kind not in _OWNED or any(fill.owner == name and fill.chain == chain for fill in deal.fills)
-        require(known, "stranger_paid", f"{where} moves {asset} of {account} on {chain}")
-    _check_bridges(sheet, moved, where)
+    _check_others(deal, judged, moved, where)
     _check_owners(sheet, deal, moved, where)
 
 
-def _movements(settled: SettledDeal) -> Counter[tuple[str, str, str]]:
-    moved: Counter[tuple[str, str, str]] = Counter()
+def _movements(settled: SettledDeal) -> Net:
+    moved: Net = Counter()
     for leg in settled.legs:
         for transfer in leg.transfers:
             moved[leg.chain, transfer.debit, transfer.asset] -= transfer.amount
             moved[leg.chain, transfer.credit, transfer.asset] += transfer.amount
-    return moved
+    return _without_zeros(moved)
 
 
-def _check_bridges(sheet: Sheet, moved: Counter[tuple[str, str, str]], where: str) -> None:
-    custody: Counter[tuple[str, str]] = Counter()
-    for (chain, account, asset), amount in moved.items():
-        kind, _, name = account.partition(":")
-        if kind == "bridge":
-            ends = (sheet.bridges[name].source, sheet.bridges[name].target)
-            require(chain in ends, "conservation", f"{where}: bridge {name} does not reach {chain}")
-            custody[name, asset] += amount
-    for (name, asset), amount in custody.items():
-        require(amount == 0, "conservation", f"{where}: bridge {name} gains {amount} {asset}")
+def _without_zeros(net: Net) -> Net:
+    return Counter({place: amount for place, amount in net.items() if amount})
 
 
-def _check_owners(sheet: Sheet, deal: Deal, moved: Counter[tuple[str, str, str]], where: str) -> None:
-    due: defaultdict[tuple[str, str, str], int] = defaultdict(int)
+def _is_owned(account: str) -> bool:
+    return account.startswith(("owner:", "written:"))
+
+
+def _check_others(deal: Deal, judged: Judged, moved: Net, where: str) -> None:
+    """All accounts but the owners': among them the deal's own, which must come out even."""
+    due: Net = Counter()
+    for chain, account, asset, amount in judged.flows.movements:
+        due[chain, account, asset] += amount
+    for chain, amount in judged.reserve.items():
+        due[chain, "reserve", "USDC"] += amount
+    due = _without_zeros(due)
+    found = {place: amount for place, amount in moved.items() if not _is_owned(place[1])}
+    for place in sorted({*due, *found}):
+        rule = "conservation" if place[1].startswith("deal:") else "not_paid"
+        got = found.get(place, 0)
+        require(got == due[place], rule, f"{where}: {place} got {got}, due {due[place]}")
+    _check_sums(moved, where)
+
+
+def _check_sums(moved: Net, where: str) -> None:
+    total: Counter[tuple[str, str]] = Counter()
+    for (chain, _, asset), amount in moved.items():
+        total[chain, asset] += amount
+    for place, amount in total.items():
+        require(amount == 0, "conservation", f"{where}: {place} sums to {amount}")
+
+
+def _check_owners(sheet: Sheet, deal: Deal, moved: Net, where: str) -> None:
+    fills: dict[tuple[str, str], list[FilledOrder]] = {}
     for fill in deal.fills:
-        due[fill.chain, fill.owner, "USDC"] -= fill.payment
+        fills.setdefault((fill.chain, fill.owner), []).append(fill)
+    for chain, account, asset in moved:
+        known = not _is_owned(account) or (chain, account.partition(":")[2]) in fills
+        require(known, "stranger_paid", f"{where} moves {asset} of {account} on {chain}")
+    for (chain, owner), own in fills.items():
+        got = {
+            (account, asset): amount
+            for (at, account, asset), amount in moved.items()
+            if at == chain and account in (f"owner:{owner}", f"written:{owner}")
+        }
+        due = _due(sheet, own)
+        total: Counter[str] = Counter()
+        for (_, asset), amount in got.items():
+            total[asset] += amount
+        for asset in sorted({*due, *total}):
+            found = f"{where}: {owner} on {chain} got {total[asset]} {asset}, due {due[asset]}"
+            require(total[asset] == due[asset], "not_delivered", found)
+        split = {(account.partition(":")[0], asset): amount for (account, asset), amount in got.items()}
+        require(_explains(sheet, own, split), "collateral", f"{where}: {owner} on {chain}: {split}")
+
+
+def _due(sheet: Sheet, own: Sequence[FilledOrder]) -> Counter[str]:
+    due: Counter[str] = Counter()
+    for fill in own:
+        due["USDC"] -= fill.payment
         for series, ratio in sheet.orders[fill.intent].legs or ():
-            due[fill.chain, fill.owner, series] += ratio * fill.units
-    got: Counter[tuple[str, str, str]] = Counter()
-    for (chain, account, asset), amount in moved.items():
-        kind, _, name = account.partition(":")
-        if kind in _OWNED:
-            got[chain, name, asset] += amount
-    for place in sorted({*due, *got}):
-        require(
-            got[place] == due[place], "not_delivered", f"{where}: {place} got {got[place]}, due {due[place]}"
-        )
+            due[series] += ratio * fill.units
+    return due
+
+
+def _explains(sheet: Sheet, own: Sequence[FilledOrder], split: dict[tuple[str, str], int]) -> bool:
+    """Whether some choice of closing legs gives this split of what an owner gets on a chain."""
+    ways = product(*(list(_ways(sheet, fill, split)) for fill in own))
+    tried = 0
+    for way in islice(ways, WAYS_MAX):
+        tried += 1
+        expected: Counter[tuple[str, str]] = Counter()
+        for part in way:
+            expected.update(part)
+        if {place: amount for place, amount in expected.items() if amount} == split:
+            return True
+    return tried == WAYS_MAX
+
+
+def _ways(
+    sheet: Sheet, fill: FilledOrder, split: dict[tuple[str, str], int]
+) -> Iterator[Counter[tuple[str, str]]]:
+    """What a fill moves in the accounts ``owner`` and ``written``, for every choice of closing legs.
+
+    An owner is never on both sides of a series in one deal, so a leg closes a position only where the
+    free account loses lots of its series.
+    """
+    legs = sheet.orders[fill.intent].legs or ()
+    sold = [series for series, ratio in legs if ratio < 0 and split.get(("owner", series), 0) < 0]
+    for closing in concatenate.from_iterable(combinations(sold, size) for size in range(len(sold) + 1)):
+        moves: Counter[tuple[str, str]] = Counter({("owner", "USDC"): -fill.payment})
+        rest = [(series, ratio) for series, ratio in legs if series not in closing]
+        is_written = any(ratio < 0 for _, ratio in rest)
+        for series, ratio in legs:
+            place = "written" if is_written and series not in closing else "owner"
+            moves[place, series] += ratio * fill.units
+        for asset, amount in backing(sheet, rest).items() if is_written else ():
+            moves["owner", asset] -= amount * fill.units
+            moves["written", asset] += amount * fill.units
+        yield moves

@@ -146,6 +146,7 @@ BAD_FIELDS = [
     ({"units": None}, Code.MALFORMED, "units", None),
     ({"units": "1e3"}, Code.MALFORMED, "units", "1e3"),
     ({"units": "01"}, Code.MALFORMED, "units", "01"),
+    ({"units": "-0"}, Code.MALFORMED, "units", "-0"),
     ({"units": " 1"}, Code.MALFORMED, "units", " 1"),
     ({"units": "\u0661"}, Code.MALFORMED, "units", "\u0661"),
     ({"units": 2**53}, Code.OUT_OF_RANGE, "units", str(2**53)),

@@ -10,9 +10,9 @@ from router.peers import PeerGroup, group_peers
 from router.problem import Reference
 from router.residual import Residual
 from router.sourcing import Scale, Source, Sourcing
-from solvers.auction import Auction
+from solvers.auction import Auction, Rules
 from solvers.problem import to_problem
-from tests.builders import CALL, HIGH, make_bridge, make_offer, make_order
+from tests.builders import CALL, HIGH, make_bridge, make_chain, make_offer, make_order
 from tests.builders import free_market as market
 
 EVERYTHING = Appetite(units_max=10**9)
@@ -99,9 +99,26 @@ def test_demands_that_end_by_the_decision_are_passed_over() -> None:
     assert fills(fill(auction, open_until_us=end - 1)) == [(("a", 1),)]
 
 
+def test_protocol_and_fill_fees_count_against_the_limit() -> None:
+    """A lot costs 10 and 3 to the protocol; a fill costs 8 more."""
+    chains = (make_chain("hub", settle_fee_fill=8),)
+    for limit, units, filled in ((13, 4, 0), (14, 4, 0), (15, 4, 4), (20, 1, 0), (21, 1, 1)):
+        auction = market(
+            chains=chains,
+            bridges=(),
+            venues=market().venues[:1],
+            rules=Rules(fee_per_lot=3),
+            offers=ASKS[:1],
+            orders=(make_order("a", {CALL: 1}, limit, units=units),),
+        )
+        assert fills(fill(auction)) == ([(("a", filled),)] if filled else [])
+
+
 def test_appetite_bounds_units_and_the_cost_of_a_unit() -> None:
     auction = market(offers=ASKS, orders=(make_order("a", {CALL: 1}, 20, units=50),))
     assert fills(fill(auction, appetite=Appetite(units_max=3))) == [(("a", 3),)]
+    whole = market(offers=ASKS, orders=(make_order("a", {CALL: 1}, 20, units=5, min_units=5),))
+    assert fills(fill(whole, appetite=Appetite(units_max=4))) == []
     within = Reference(units=50, price=19)
     assert fills(fill(auction, appetite=Appetite(units_max=50, reference=within))) == [(("a", 4),)]
 

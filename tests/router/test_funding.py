@@ -143,6 +143,33 @@ def test_proceeds_that_do_not_pay_a_bridge_stay_behind() -> None:
     assert not funded.is_clipped
 
 
+def test_looking_longer_sends_cash_along_with_the_lots() -> None:
+    """West's need rides on the bridge that the lots pay for anyway, instead of on one of its own."""
+    bridges = (
+        make_bridge("hub", "east"),
+        make_bridge("hub", "west"),
+        make_bridge("east", "west"),
+        make_bridge("west", "hub"),
+    )
+    problem = market(*bridges)
+    plan = Plan(
+        fills=BOUGHT.fills, trades=BOUGHT.trades, transfers=(("east-west", CALL, 1), ("west-hub", CALL, 1))
+    )
+    sourcing, residual = Sourcing(problem), Residual(problem)
+    quick, longer = (
+        fund_plan(sourcing, plan, home="hub", residual=residual, amount=10_000, thorough=thorough)
+        for thorough in (False, True)
+    )
+    at_west = 5_020 + 1_100
+    at_east = 700 + 55 + 5_020 + 1_100
+    assert sent(quick) == {"hub-east": at_east, "hub-west": at_west}
+    assert sent(longer) == {"east-west": at_west, "hub-east": at_east + at_west + 7}
+    assert quick is not None
+    assert longer is not None
+    # one fixed fee less; 10 bps on 13002 instead of on 6875 and on 6120, and 7 at the second hop
+    assert quick.need - longer.need == 5_000 + (7 + 7) - (14 + 7)
+
+
 @pytest.mark.parametrize("seed", range(150))
 def test_every_funded_plan_covers_every_chain_without_a_circle(seed: int) -> None:
     """Random trades and lots on random networks: other chains need nothing, cash flows one way."""
@@ -152,12 +179,26 @@ def test_every_funded_plan_covers_every_chain_without_a_circle(seed: int) -> Non
     offers = rng.sample(sorted(problem.offers), min(3, len(problem.offers)))
     plan = Plan(fills=((demand.intent, 1),), trades=tuple((offer, rng.randint(1, 5)) for offer in offers))
     residual = Residual(problem)
-    funded = fund_plan(Sourcing(problem), plan, home=demand.chain, residual=residual, amount=100_000)
-    if funded is None:
+    sourcing = Sourcing(problem)
+    quick, longer = (
+        fund_plan(sourcing, plan, home=demand.chain, residual=residual, amount=10**5, thorough=thorough)
+        for thorough in (False, True)
+    )
+    if quick is None or longer is None:
+        assert quick is longer
         return
+    assert longer.need <= quick.need
+    for funded in (quick, longer):
+        check_funded(problem, plan, funded, residual)
+
+
+def check_funded(problem: Problem, plan: Plan, funded: Funded, residual: Residual) -> None:
+    home = problem.demands[plan.fills[0][0]].chain
+    assert funded.plan.fills == plan.fills
+    assert funded.plan.trades == plan.trades
     needs = cash_needs(problem, funded.plan)
-    assert needs[demand.chain] == funded.need
-    assert all(need <= 0 for chain, need in needs.items() if chain != demand.chain)
+    assert needs[home] == funded.need
+    assert all(need <= 0 for chain, need in needs.items() if chain != home)
     bridges = [problem.bridges[bridge] for bridge, _, _ in funded.plan.transfers]
     assert nx.is_directed_acyclic_graph(nx.DiGraph([(bridge.source, bridge.target) for bridge in bridges]))
     assert all(amount <= residual.cash[bridge] for bridge, _, amount in funded.plan.transfers)

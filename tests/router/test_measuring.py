@@ -8,7 +8,7 @@ from router.filling import Stop
 from router.measuring import Misfit, Quote, measure_stop
 from router.peers import group_peers
 from router.residual import Residual
-from router.sourcing import Scale, Source, Sourcing, Way
+from router.sourcing import Scale, Sourcing, Way
 from solvers.auction import Auction
 from solvers.problem import to_problem
 from tests.builders import (
@@ -59,8 +59,12 @@ def test_a_stop_becomes_a_plan_with_its_exact_surplus() -> None:
 
 
 @pytest.mark.parametrize("limit", [NEED, NEED - 1])
-def test_nothing_gained_is_no_plan(limit: int) -> None:
-    assert measure(market(limit)) is Misfit.NOT_COVERED
+def test_nothing_gained_is_not_covered(limit: int) -> None:
+    quote = measure(market(limit))
+    assert isinstance(quote, Quote)
+    assert quote.surplus == limit - NEED
+    assert not quote.is_covered
+    assert not quote.is_allowed
 
 
 def test_cash_that_cannot_travel_is_no_plan() -> None:
@@ -77,6 +81,7 @@ def test_the_reference_says_what_is_allowed(price: int, allowed: bool) -> None:
     reference = (make_reference("hub", {CALL: 1}, units=1, price=price),)
     quote = measure(market(NEED + 8, reference=reference))
     assert isinstance(quote, Quote)
+    assert quote.is_covered
     assert quote.is_allowed is allowed
 
 

@@ -32,6 +32,7 @@ def test_peers_are_ordered_by_what_they_pay_per_reduced_unit() -> None:
     assert group.package == ((CALL, 1), (HIGH, -1))
     assert group.reference == Reference(units=4, price=70)
     assert (group.units, group.lots_per_unit) == (8, 2)
+    assert (group.fee_per_unit, group.fee_per_fill) == (2 * 3, 10)
     assert lowest_limit(*group.members[0]) == 100
 
 

@@ -1,0 +1,202 @@
+"""From a winning bid to its transfers: hand-made tables, and laws over random deals."""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Hashable
+from random import Random
+
+import pytest
+
+from chains.commit import DealPlan
+from chains.units import MICRO, USDC
+from intents.collateral import Requirement, requirement_of
+from intents.settlement import plan_settlement
+from router.needs import cash_needs
+from solvers.arbitration import arbitrate
+from solvers.auction import Auction
+from solvers.bid import Bid, Fee
+from solvers.codec import decode
+from solvers.outcome import Deal
+from solvers.problem import to_plan, to_problem
+from tests.broken_bids import ASK, CASH_EAST, crossing_auction, crossing_bid
+from tests.builders import CALL, HIGH, PUT, free_market, make_bid, make_offer, make_order
+from tests.market_run import submit
+from tests.random_markets import random_auction, random_bids
+
+Net = dict[tuple[str, str, str], int]
+"""(chain, account, asset) -> what the account gains."""
+
+
+def settle(
+    auction: Auction, *bids: Bid, closing: Collection[str] = ()
+) -> list[tuple[Bid, Deal, dict[str, Requirement], DealPlan]]:
+    """Every deal of a round with its plan; sold legs in `closing` close positions."""
+    submissions = [submit(bid.solver, 0, bid) for bid in bids]
+    contents = {decode(each.content, Bid).digest: decode(each.content, Bid) for each in submissions}
+    problem = to_problem(auction)
+    settled = []
+    for deal in arbitrate(auction, submissions).deals:
+        requirements = {}
+        for fill in deal.fills:
+            demand = problem.demands[fill.intent]
+            sold = [series for series, ratio in demand.legs if ratio < 0 and series in closing]
+            requirements[fill.intent] = requirement_of(demand.legs, limit=demand.limit, closing=sold)
+        bid = contents[deal.digest]
+        plan = plan_settlement(problem, bid=bid, deal=deal, requirements=requirements)
+        settled.append((bid, deal, requirements, plan))
+    return settled
+
+
+def net_of(plan: DealPlan) -> Net:
+    net: Counter[tuple[str, str, str]] = Counter()
+    for leg in plan.legs:
+        for transfer in leg.transfers:
+            net[leg.chain, transfer.debit, transfer.asset] -= transfer.amount
+            net[leg.chain, transfer.credit, transfer.asset] += transfer.amount
+    return {place: amount for place, amount in sorted(net.items()) if amount}
+
+
+def test_a_crossing_deal_pays_everybody_what_is_due() -> None:
+    ((bid, deal, _, plan),) = settle(crossing_auction(), crossing_bid())
+    paid = 4 * 1_004_095
+    assert [fill.payment for fill in deal.fills] == [paid]
+    assert net_of(plan) == {
+        ("east", "bridge:east-hub", CALL): 4,
+        ("east", "bridge:hub-east", USDC): -CASH_EAST,
+        ("east", "fees:bridge", USDC): 5_000 + 4 * 20,
+        ("east", "fees:settlement", USDC): 100 + 1_000,
+        ("east", "venue:east-book", CALL): -4,
+        ("east", "venue:east-book", USDC): 4_000_000 + 50 + 4 * 5,
+        ("hub", "bridge:east-hub", CALL): -4,
+        ("hub", "bridge:hub-east", USDC): CASH_EAST,
+        ("hub", "fees:bridge", USDC): 5_000 + 4_007,
+        ("hub", "fees:protocol", USDC): 4 * 3,
+        ("hub", "fees:settlement", USDC): 100 + 10 + 1_000,
+        ("hub", "owner:owner-buyer", CALL): 4,
+        ("hub", "owner:owner-buyer", USDC): -paid,
+        ("hub", "reserve", USDC): 1,
+    }
+    assert [(leg.chain, leg.lots) for leg in plan.legs] == [("east", ((ASK, 4),)), ("hub", ())]
+    assert plan.bridges == (("hub-east", USDC, CASH_EAST), ("east-hub", CALL, 4))
+    assert plan.deal == deal.deal
+    assert plan.deadlines.decide_by_us == deal.decide_by_us
+    assert bid.digest == deal.digest
+
+
+def test_what_is_left_where_nothing_is_filled_goes_to_the_reserve() -> None:
+    auction = free_market(
+        orders=(make_order("seller", {CALL: -1}, -900_000),),
+        offers=(make_offer("east-book", CALL, "buy", 1_000_000, 1),),
+    )
+    bid = make_bid({"seller": 1}, {f"east-book/{CALL}/buy/1000000": 1}, {
+        ("hub-east", CALL): 1, ("east-hub", USDC): 950_000,
+    })  # fmt: skip
+    ((_, deal, _, plan),) = settle(auction, bid)
+    assert [fill.payment for fill in deal.fills] == [-950_000]
+    assert net_of(plan)["east", "reserve", USDC] == 50_000
+
+
+def test_the_solver_gets_its_fee_on_the_chain_it_names() -> None:
+    fee = (Fee(chain="hub", amount=70), Fee(chain="east", amount=1))
+    transfers = tuple(
+        each if each.asset != USDC else type(each)(bridge=each.bridge, asset=USDC, amount=each.amount + 1)
+        for each in crossing_bid().transfers
+    )
+    ((_, _, _, plan),) = settle(crossing_auction(), crossing_bid(fee=fee, transfers=transfers))
+    net = net_of(plan)
+    assert (net["hub", "solver:alice", USDC], net["east", "solver:alice", USDC]) == (70, 1)
+
+
+def written_market() -> tuple[Auction, Bid]:
+    """A put spread written on the hub, both legs traded there, for a credit of 30 USDC."""
+    auction = free_market(
+        orders=(make_order("writer", {PUT: 1, CALL: -1}, -1_000_000, units=2),),
+        offers=(
+            make_offer("hub-book", PUT, "sell", 20_000_000, 9),
+            make_offer("hub-book", CALL, "buy", 50_000_000, 9),
+        ),
+    )
+    trades = {f"hub-book/{PUT}/sell/20000000": 2, f"hub-book/{CALL}/buy/50000000": 2}
+    return auction, make_bid({"writer": 2}, trades)
+
+
+def test_a_written_package_moves_whole_with_its_collateral() -> None:
+    ((_, _, _, plan),) = settle(*written_market())
+    assert net_of(plan) == {
+        ("hub", "owner:owner-writer", "BTC"): -2 * MICRO,
+        ("hub", "owner:owner-writer", USDC): 60_000_000,
+        ("hub", "venue:hub-book", CALL): 2,
+        ("hub", "venue:hub-book", PUT): -2,
+        ("hub", "venue:hub-book", USDC): -60_000_000,
+        ("hub", "written:owner-writer", "BTC"): 2 * MICRO,
+        ("hub", "written:owner-writer", CALL): -2,
+        ("hub", "written:owner-writer", PUT): 2,
+    }
+
+
+def test_closing_legs_leave_the_free_account_and_bought_ones_arrive_there() -> None:
+    ((_, _, _, plan),) = settle(*written_market(), closing=[CALL])
+    net = net_of(plan)
+    assert (net["hub", "owner:owner-writer", CALL], net["hub", "owner:owner-writer", PUT]) == (-2, 2)
+    assert not [place for place in net if place[1].startswith("written:")]
+
+
+def test_owners_matched_with_each_other_need_no_venue() -> None:
+    auction = free_market(
+        orders=(make_order("buys", {HIGH: 1}, 300), make_order("sells", {HIGH: -1}, -100)),
+    )
+    ((_, deal, _, plan),) = settle(auction, make_bid({"buys": 1, "sells": 1}))
+    assert plan.is_alone
+    payments = {fill.intent: fill.payment for fill in deal.fills}
+    assert payments["buys"] + payments["sells"] == sum(row.amount for row in deal.reserve)
+    assert net_of(plan)["hub", "written:owner-sells", HIGH] == -1
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_deals_move_what_was_decided_and_nothing_else(seed: int) -> None:
+    rng = Random(seed)
+    auction = random_auction(rng)
+    problem = to_problem(auction)
+    closing = rng.sample([CALL, HIGH, PUT], rng.randint(0, 2))
+    for bid, deal, requirements, plan in settle(auction, *random_bids(rng, auction), closing=closing):
+        net = net_of(plan)
+        assert not [place for place in net if place[1].startswith("deal:")]
+        assert not any(sum_up(net, lambda chain, _, asset: (chain, asset)).values())
+        needs = {chain: need for chain, need in cash_needs(problem, to_plan(bid)).items() if need}
+        assert needs == sum_up(net, lambda chain, account, asset: chain if is_paid(account, asset) else None)
+        kept = {(row.chain, "reserve", USDC): row.amount for row in deal.reserve}
+        assert kept == {place: amount for place, amount in net.items() if place[1] == "reserve"}
+        assert due_to_owners(auction, deal) == sum_up(net, of_owner)
+        for fill in deal.fills:
+            for asset, amount in requirements[fill.intent].collateral_of(fill.units).items():
+                assert net[fill.chain, f"written:{fill.owner}", asset] >= amount
+
+
+def is_paid(account: str, asset: str) -> bool:
+    """Whether cash there is part of a bid's need."""
+    return asset == USDC and account.partition(":")[0] not in ("owner", "written", "reserve")
+
+
+def of_owner(chain: str, account: str, asset: str) -> tuple[str, str, str] | None:
+    """Where an owner's free and written accounts are taken together."""
+    kind, _, owner = account.partition(":")
+    return (chain, owner, asset) if kind in ("owner", "written") else None
+
+
+def due_to_owners(auction: Auction, deal: Deal) -> dict[Hashable, int]:
+    due: Counter[Hashable] = Counter()
+    orders = {order.intent: order for order in auction.orders}
+    for fill in deal.fills:
+        due[fill.chain, fill.owner, USDC] -= fill.payment
+        for series, ratio in orders[fill.intent].legs or ():
+            due[fill.chain, fill.owner, series] += ratio * fill.units
+    return {place: amount for place, amount in due.items() if amount}
+
+
+def sum_up(net: Net, group_of: Callable[[str, str, str], Hashable]) -> dict[Hashable, int]:
+    """The net sums of the groups that are not zero; places without a group are left out."""
+    total: Counter[Hashable] = Counter()
+    for place, amount in net.items():
+        group = group_of(*place)
+        if group is not None:
+            total[group] += amount
+    return {group: amount for group, amount in total.items() if amount}
