@@ -2,7 +2,7 @@
 
 A series id reads `BTC-26JUN26-100000-C`: underlying, expiry day (unpadded, 08:00 UTC), strike in
 whole USD, C or P. Options are European and cash-settled in USDC (linear). The naming follows the
-public instrument names of Deribit (research: `DMMMYY`, day unpadded, expiry 08:00 UTC).
+public instrument names of Deribit (`DMMMYY`, day unpadded, expiry 08:00 UTC).
 """
 
 import re

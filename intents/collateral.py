@@ -18,8 +18,6 @@ and settlement never fails for a user's funds.
 Every amount is rounded up per unit, against the writer, and `units` times the amount per unit is what
 any number of units needs. That is exactly linear: what is reserved for a + b units is what is reserved
 for a and for b, so fills, cancels and aborts in any order leave no unit short and no remainder.
-
-Source: DESIGN section 3.
 """
 
 from collections import defaultdict

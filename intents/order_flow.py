@@ -13,12 +13,12 @@ from hashlib import sha256
 from typing import Any, Final
 
 import numpy as np
-from eth_account import Account
 
 from chains.package import Legs
 from chains.series import OptionKind, Series, parse_series
 from chains.snapshot import Snapshot
 from chains.units import MICRO
+from intents.signing import address_of
 from solvers.auction import Auction
 
 ZERO_GROUP: Final = "0x" + "00" * 32
@@ -44,7 +44,7 @@ def make_traders(seed: int, *, count: int, chains: Sequence[str]) -> tuple[Trade
     traders = []
     for index in range(count):
         key = sha256(f"solvent demo trader {seed}/{index}".encode()).digest()
-        owner = Account.from_key(key).address.lower()
+        owner = address_of(key)
         traders.append(Trader(key=key, owner=owner, chain=chains[index % len(chains)]))
     return tuple(traders)
 

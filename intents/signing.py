@@ -6,13 +6,19 @@ nothing is coerced on the way to the signature, so that nobody signs what they d
 """
 
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from eth_account import Account
-
 from intents.errors import SigningError
+
+# A library below eth-account raises the recursion limit of the whole process a hundredfold when it is
+# imported. Deeply nested JSON would then overflow the stack instead of being refused, so it is put back.
+_RECURSION_LIMIT: Final = sys.getrecursionlimit()
+from eth_account import Account  # noqa: E402
+
+sys.setrecursionlimit(_RECURSION_LIMIT)
 
 KEY_FILE_BYTES_MAX: Final = 1_024
 
@@ -47,6 +53,11 @@ def read_key(path: Path) -> bytes:
     if not _is_key(key):
         raise SigningError(f"cannot read a private key from {path}: no key of secp256k1 has that value")
     return key
+
+
+def address_of(key: bytes) -> str:
+    """The address of a private key, in lower case."""
+    return str(Account.from_key(key).address).lower()
 
 
 def sign_message(

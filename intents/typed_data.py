@@ -48,7 +48,7 @@ TYPES: Final[dict[str, tuple[Member, ...]]] = {
     "CancelIntents": _members("address owner,bytes32[] intents"),
     "CancelBelow": _members("address owner,uint256 nonce"),
 }
-"""Every struct that may be signed or nested in one, as DESIGN writes them."""
+"""Every struct that may be signed or nested in one, as `GET /v1/market` lists them."""
 
 ATTRIBUTES: Final = {
     member.name: re.sub("[A-Z]", lambda capital: "_" + capital[0].lower(), member.name)

@@ -8,7 +8,7 @@ it is found feasible:
 Whatever falls out on the way is `Refused` with its one public reason, and what stays in is judged by
 the same rules whoever sent it.
 
-Source: DESIGN, section 5; the shape is that of CoW's `winner-selection` crate.
+Source: the shape is that of the `winner-selection` crate of CoW Protocol's services.
 """
 
 from collections import Counter

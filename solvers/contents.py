@@ -3,8 +3,6 @@
 Each function is one rule and finds the first place where it is broken. The lists of a bid need no
 limit of their own: every entry must name another thing that the auction holds, so a list longer than
 the auction allows breaks a rule within linear time.
-
-Source: DESIGN, section 5, "A bid is feasible", points 1 to 3.
 """
 
 from collections import Counter, defaultdict

@@ -16,8 +16,6 @@ goes to the reserve.
 
 An order below the reference price never pays above its own limit, hence min(p, low). A package
 filled within its reference units never pays above its reference price.
-
-Source: DESIGN, section 5, "Prices".
 """
 
 from collections import defaultdict

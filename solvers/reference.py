@@ -8,8 +8,6 @@ outcome even with no solver.
 
 A house bid is feasible in the auction that publishes its price: it fills exactly the reference units,
 whose ceiling is then that very price, which covered its need.
-
-Source: DESIGN, section 5, "Reference".
 """
 
 from collections import defaultdict

@@ -10,8 +10,6 @@ directly or through other chains, the ceilings leave less than one micro-USDC pe
 Cash that comes only from chains without fills (the proceeds of a sale) may be left over, and improves
 what the owners there get. A venue's lock limit counts from the end of the solve window, when deals
 are prepared.
-
-Source: DESIGN, section 5, "A bid is feasible".
 """
 
 from collections import Counter

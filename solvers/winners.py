@@ -16,7 +16,7 @@ share one claim has the best of them as its winner. Any other goes to CP-SAT, on
 seed and a deterministic budget, with the greedy choice as a hint: all of it repeats exactly. The proof
 covers the score; ties are broken within what is left of the budget.
 
-Source: DESIGN, section 5, "Winners"; research on winner determination (a greedy hint is mandatory).
+Source: weighted set packing; without a greedy hint CP-SAT came out far below greedy on large pools.
 """
 
 from collections import defaultdict

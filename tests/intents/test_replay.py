@@ -1,5 +1,6 @@
 """Replay: recorded auctions come out as they were recorded, and where they do not, it says where."""
 
+from itertools import combinations
 from typing import Any
 
 import msgspec
@@ -13,8 +14,9 @@ from solvers.arbitration import arbitrate
 from solvers.auction import Rules
 from solvers.codec import encode
 from solvers.outcome import HOUSE
-from tests.market_run import STRATEGIES, Recorded, recorded_run, reference_run
-from tests.market_run import Trading as Traders
+from solvers.reference import with_reference
+from tests.builders import CALL, HIGH, LATER, PUT, make_auction, make_bid, make_offer, make_order
+from tests.market_run import STRATEGIES, Recorded, recorded_run, submit
 
 
 @pytest.fixture(scope="module")
@@ -102,17 +104,35 @@ def test_other_house_bids_are_a_difference(recorded: Recorded) -> None:
     assert replayed.differences == ("house bids: the market's own bids come out differently",)
 
 
-def test_a_choice_without_a_proof_is_made_again_the_same() -> None:
-    run = reference_run()
-    trading = Traders(run)
-    trading.fund()
-    trading.post(20)
-    auction, house = run.cut()
-    starved = replace(auction, rules=Rules(winners_budget=1))
-    outcome = arbitrate(starved, run.compete(starved, house))
-    record = RecordedAuction(
-        file=encode(starved), submissions=run.compete(starved, house), outcome=encode(outcome)
+def contended() -> RecordedAuction:
+    """Two chains of four orders; any two of one chain are cheaper together, and nobody can tell which."""
+    series = (CALL, HIGH, PUT, LATER)
+    chains = ("hub", "east")
+    bare = make_auction(
+        orders=tuple(
+            make_order(f"{at}-{leg}", {leg: 1}, 2_000_000, chain=at) for at in chains for leg in series
+        ),
+        offers=tuple(make_offer(f"{at}-book", leg, "sell", 1_000_000, 9) for at in chains for leg in series),
+        bridges=(),
+        rules=Rules(winners_budget=1),
     )
+    auction, house = with_reference(bare)
+    pairs = [
+        make_bid(
+            {f"{at}-{leg}": 1 for leg in pair},
+            {f"{at}-book/{leg}/sell/1000000": 1 for leg in pair},
+            bid=f"{at} {pair}",
+        )
+        for at in chains
+        for pair in combinations(series, 2)
+    ]
+    sent = (*(submit(HOUSE, 0, bid) for bid in house), *(submit("alice", 1, bid) for bid in pairs))
+    return RecordedAuction(file=encode(auction), submissions=sent, outcome=encode(arbitrate(auction, sent)))
+
+
+def test_a_choice_without_a_proof_is_made_again_the_same() -> None:
+    record = contended()
+    assert not record.decided.choice.proved
     assert replay_recorded(record).is_match
 
 
