@@ -6,7 +6,7 @@ which could be a bid. Their cash is settled again in integers, part by part, and
 covered, funded and in time, and worth something, are kept.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -14,11 +14,10 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
-from chains.package import reduce_legs
 from chains.units import USDC
 from router.cash import settle_cash
 from router.connection import is_connected, split_plan
-from router.coverage import left_over, plan_value
+from router.coverage import fed_chains, gather_peers, left_over, plan_value
 from router.model import JointModel, Part
 from router.needs import cash_needs
 from router.problem import Plan, Problem
@@ -130,16 +129,12 @@ def is_sound(problem: Problem, plan: Plan) -> bool:
 
 def _misplaces_cash(problem: Problem, plan: Plan, left: Mapping[str, int]) -> bool:
     """Whether cash from fills reaches other fills that leave a micro-USDC per reduced unit over."""
-    graph: nx.DiGraph[str] = nx.DiGraph()
-    for bridge, asset, _ in plan.transfers:
-        if asset == USDC:
-            graph.add_edge(problem.bridges[bridge].source, problem.bridges[bridge].target)
-    units: Counter[str] = Counter()
-    for intent, filled in plan.fills:
-        demand = problem.demands[intent]
-        units[demand.chain] += reduce_legs(demand.legs)[1] * filled
-    fed = {place for chain in units if chain in graph for place in nx.descendants(graph, chain)}
-    return any(left[chain] >= units[chain] for chain in units if chain in fed)
+    fed = fed_chains(problem, plan)
+    return any(
+        left[chain] >= sum(group.units for group in peers)
+        for chain, peers in gather_peers(problem, plan).items()
+        if chain in fed
+    )
 
 
 def _matches_owner(problem: Problem, plan: Plan) -> bool:

@@ -153,10 +153,10 @@ def most_cash(problem: Problem) -> int:
 
 
 def _money_unit(problem: Problem) -> int:
-    """A power of ten that brings the largest price per lot or limit to about a thousand."""
+    """A power of ten that brings the largest price per lot or limit to about a hundred."""
     sizes = [offer.price for offer in problem.offers.values()]
     sizes += [abs(demand.limit) for demand in problem.demands.values()]
-    return int(10 ** max(0, len(str(max(sizes, default=1))) - 4))
+    return int(10 ** max(0, len(str(max(sizes, default=1))) - 3))
 
 
 def _most_lots(problem: Problem) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""How the pieces of a bid hang together: separate parts, circles, and where its cash comes from.
+"""How the pieces of a bid hang together: separate parts, and circles.
 
 A bid wins or loses whole, so what could be two bids must be two: otherwise a solver could tie a poor
 fill to a good one. What belongs together is defined once, in `router.connection`.
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import networkx as nx
 
-from chains.units import USDC
 from router.connection import link_items, plan_items
 from router.problem import Plan, Problem
 
@@ -42,11 +41,3 @@ def find_cycle(hops: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     turning = [group for group in nx.strongly_connected_components(graph) if len(group) > 1]
     loops = {chain for chain, _ in nx.selfloop_edges(graph)}
     return tuple(sorted(loops.union(*turning)))
-
-
-def fed_chains(problem: Problem, plan: Plan) -> frozenset[str]:
-    """The chains that USDC reaches, directly or through other chains, from another chain with fills."""
-    bridges = [problem.bridges[bridge] for bridge, asset, _ in plan.transfers if asset == USDC]
-    graph: nx.DiGraph[str] = nx.DiGraph([(bridge.source, bridge.target) for bridge in bridges])
-    filled = {problem.demands[intent].chain for intent, _ in plan.fills}
-    return frozenset().union(*(nx.descendants(graph, chain) for chain in sorted(filled & set(graph))))

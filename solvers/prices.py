@@ -18,63 +18,12 @@ An order below the reference price never pays above its own limit, hence min(p, 
 filled within its reference units never pays above its reference price.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from chains.package import Package, reduce_legs
 from chains.units import floor_div
-from router.peers import lowest_limit, reference_ceiling
-from router.problem import Plan, Problem
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Peers:
-    """All fills of one package on one chain in a bid; amounts are micro-USDC per reduced unit.
-
-    Attributes
-    ----------
-    units : reduced units filled in all
-    low : the lowest filled limit, rounded down
-    ceiling : the most that these fills may pay; never above `low`
-    """
-
-    chain: str
-    package: Package
-    units: int
-    low: int
-    ceiling: int
-
-    @property
-    def ceiling_total(self) -> int:
-        """Micro-USDC that the fills bring at their ceiling."""
-        return self.ceiling * self.units
-
-    @property
-    def low_total(self) -> int:
-        """Micro-USDC that the fills would bring at the lowest limit, without any reference."""
-        return self.low * self.units
-
-
-def gather_peers(problem: Problem, plan: Plan) -> dict[str, tuple[Peers, ...]]:
-    """The peers of a plan by chain, both sorted; chains without fills are not there."""
-    units: defaultdict[tuple[str, Package], int] = defaultdict(int)
-    lows: dict[tuple[str, Package], int] = {}
-    for intent, filled in plan.fills:
-        demand = problem.demands[intent]
-        package, factor = reduce_legs(demand.legs)
-        key = demand.chain, package
-        limit = lowest_limit(demand, factor)
-        units[key] += filled * factor
-        lows[key] = min(limit, lows.get(key, limit))
-    peers: defaultdict[str, list[Peers]] = defaultdict(list)
-    for key in sorted(units):
-        ceiling = reference_ceiling(lows[key], units[key], problem.references.get(key))
-        chain, package = key
-        peers[chain].append(
-            Peers(chain=chain, package=package, units=units[key], low=lows[key], ceiling=ceiling)
-        )
-    return {chain: tuple(group) for chain, group in peers.items()}
+from router.coverage import Peers
+from router.problem import Problem
 
 
 def set_prices(peers: Sequence[Peers], need: int) -> tuple[int, ...]:

@@ -19,14 +19,14 @@ from typing import Final
 
 from chains.deadlines import Deadlines
 from chains.units import USDC, WIRE_MAX
+from router.coverage import Peers, fed_chains, gather_peers
 from router.needs import cash_needs, touched_chains
 from router.problem import Plan
 from router.timing import last_decision_us, plan_deadlines
 from solvers.bid import Bid
-from solvers.connection import fed_chains
 from solvers.contents import CONTENT_CHECKS
 from solvers.outcome import ChainAmount, FilledOrder, Numbers, PackagePrice
-from solvers.prices import Peers, fill_payments, gather_peers, set_prices
+from solvers.prices import fill_payments, set_prices
 from solvers.problem import to_plan
 from solvers.reasons import Rule
 from solvers.view import AuctionView, Finding

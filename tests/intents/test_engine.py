@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from chains.commit import DealState
 from chains.ledger import owner_account, written_account
 from chains.units import MICRO, USDC
+from chains.venues import Flow
 from intents.engine import DEPOSITS_MAX, Engine
 from intents.errors import EngineError
 from intents.events import (
@@ -41,7 +42,7 @@ from tests.market_run import (
     state_of,
     violations,
 )
-from tests.worlds import CALL, LATER, PUT, START_US, make_spec
+from tests.worlds import CALL, LATER, PUT, START_US, make_spec, with_flow
 
 NEED_CALLS = 2 * 7_000_000 + 50 + 2 * 5 + 100 + 10 + 2 * 500
 """Two calls at the hub's book: the price, the venue, the settlement of one leg and one fill, the protocol."""
@@ -204,6 +205,19 @@ def test_an_aborted_deal_over_chains_gives_everything_back() -> None:
     after = run.engine.world.snapshot()
     assert units_of(run, intent) == (2, 0, 0)
     assert (after.offers, after.bridges) == (before.offers, before.bridges)
+    assert owned(run) == owned_by_the_record(run)
+
+
+def test_a_deal_whose_lots_others_took_aborts_and_its_reason_is_kept() -> None:
+    taking = Flow(mean_gap_us=1_000, lots_max=200, restore_bps=0)
+    run = small_run(spec=with_flow(make_spec(), taking))
+    intent = buy_calls(run, units=10)
+    run.round()
+    assert units_of(run, intent) == (0, 10, 0)
+    run.settle_all()
+    (record,) = run.engine.world.deals.values()
+    assert (record.state, "has no 10 free lots" in record.failure) == (DealState.CLOSED, True)
+    assert units_of(run, intent) == (10, 0, 0)
     assert owned(run) == owned_by_the_record(run)
 
 

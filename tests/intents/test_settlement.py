@@ -1,49 +1,25 @@
 """From a winning bid to its transfers: hand-made tables, and laws over random deals."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Hashable
 from random import Random
 
 import pytest
 
 from chains.commit import DealPlan
 from chains.units import MICRO, USDC
-from intents.collateral import Requirement, requirement_of
-from intents.settlement import plan_settlement
 from router.needs import cash_needs
-from solvers.arbitration import arbitrate
 from solvers.auction import Auction
 from solvers.bid import Bid, Fee
-from solvers.codec import decode
 from solvers.outcome import Deal
 from solvers.problem import to_plan, to_problem
 from tests.broken_bids import ASK, CASH_EAST, crossing_auction, crossing_bid
 from tests.builders import CALL, HIGH, PUT, free_market, make_bid, make_offer, make_order
-from tests.market_run import submit
 from tests.random_markets import random_auction, random_bids
+from tests.settled_deals import plan_deals
 
 Net = dict[tuple[str, str, str], int]
 """(chain, account, asset) -> what the account gains."""
-
-
-def settle(
-    auction: Auction, *bids: Bid, closing: Collection[str] = ()
-) -> list[tuple[Bid, Deal, dict[str, Requirement], DealPlan]]:
-    """Every deal of a round with its plan; sold legs in `closing` close positions."""
-    submissions = [submit(bid.solver, 0, bid) for bid in bids]
-    contents = {decode(each.content, Bid).digest: decode(each.content, Bid) for each in submissions}
-    problem = to_problem(auction)
-    settled = []
-    for deal in arbitrate(auction, submissions).deals:
-        requirements = {}
-        for fill in deal.fills:
-            demand = problem.demands[fill.intent]
-            sold = [series for series, ratio in demand.legs if ratio < 0 and series in closing]
-            requirements[fill.intent] = requirement_of(demand.legs, limit=demand.limit, closing=sold)
-        bid = contents[deal.digest]
-        plan = plan_settlement(problem, bid=bid, deal=deal, requirements=requirements)
-        settled.append((bid, deal, requirements, plan))
-    return settled
 
 
 def net_of(plan: DealPlan) -> Net:
@@ -56,7 +32,8 @@ def net_of(plan: DealPlan) -> Net:
 
 
 def test_a_crossing_deal_pays_everybody_what_is_due() -> None:
-    ((bid, deal, _, plan),) = settle(crossing_auction(), crossing_bid())
+    (planned,) = plan_deals(crossing_auction(), crossing_bid())
+    deal, plan = planned.deal, planned.plan
     paid = 4 * 1_004_095
     assert [fill.payment for fill in deal.fills] == [paid]
     assert net_of(plan) == {
@@ -79,7 +56,6 @@ def test_a_crossing_deal_pays_everybody_what_is_due() -> None:
     assert plan.bridges == (("hub-east", USDC, CASH_EAST), ("east-hub", CALL, 4))
     assert plan.deal == deal.deal
     assert plan.deadlines.decide_by_us == deal.decide_by_us
-    assert bid.digest == deal.digest
 
 
 def test_what_is_left_where_nothing_is_filled_goes_to_the_reserve() -> None:
@@ -90,9 +66,9 @@ def test_what_is_left_where_nothing_is_filled_goes_to_the_reserve() -> None:
     bid = make_bid({"seller": 1}, {f"east-book/{CALL}/buy/1000000": 1}, {
         ("hub-east", CALL): 1, ("east-hub", USDC): 950_000,
     })  # fmt: skip
-    ((_, deal, _, plan),) = settle(auction, bid)
-    assert [fill.payment for fill in deal.fills] == [-950_000]
-    assert net_of(plan)["east", "reserve", USDC] == 50_000
+    (planned,) = plan_deals(auction, bid)
+    assert [fill.payment for fill in planned.deal.fills] == [-950_000]
+    assert net_of(planned.plan)["east", "reserve", USDC] == 50_000
 
 
 def test_the_solver_gets_its_fee_on_the_chain_it_names() -> None:
@@ -101,8 +77,8 @@ def test_the_solver_gets_its_fee_on_the_chain_it_names() -> None:
         each if each.asset != USDC else type(each)(bridge=each.bridge, asset=USDC, amount=each.amount + 1)
         for each in crossing_bid().transfers
     )
-    ((_, _, _, plan),) = settle(crossing_auction(), crossing_bid(fee=fee, transfers=transfers))
-    net = net_of(plan)
+    (planned,) = plan_deals(crossing_auction(), crossing_bid(fee=fee, transfers=transfers))
+    net = net_of(planned.plan)
     assert (net["hub", "solver:alice", USDC], net["east", "solver:alice", USDC]) == (70, 1)
 
 
@@ -120,8 +96,8 @@ def written_market() -> tuple[Auction, Bid]:
 
 
 def test_a_written_package_moves_whole_with_its_collateral() -> None:
-    ((_, _, _, plan),) = settle(*written_market())
-    assert net_of(plan) == {
+    (planned,) = plan_deals(*written_market())
+    assert net_of(planned.plan) == {
         ("hub", "owner:owner-writer", "BTC"): -2 * MICRO,
         ("hub", "owner:owner-writer", USDC): 60_000_000,
         ("hub", "venue:hub-book", CALL): 2,
@@ -134,8 +110,8 @@ def test_a_written_package_moves_whole_with_its_collateral() -> None:
 
 
 def test_closing_legs_leave_the_free_account_and_bought_ones_arrive_there() -> None:
-    ((_, _, _, plan),) = settle(*written_market(), closing=[CALL])
-    net = net_of(plan)
+    (planned,) = plan_deals(*written_market(), closing=[("writer", CALL)])
+    net = net_of(planned.plan)
     assert (net["hub", "owner:owner-writer", CALL], net["hub", "owner:owner-writer", PUT]) == (-2, 2)
     assert not [place for place in net if place[1].startswith("written:")]
 
@@ -144,7 +120,8 @@ def test_owners_matched_with_each_other_need_no_venue() -> None:
     auction = free_market(
         orders=(make_order("buys", {HIGH: 1}, 300), make_order("sells", {HIGH: -1}, -100)),
     )
-    ((_, deal, _, plan),) = settle(auction, make_bid({"buys": 1, "sells": 1}))
+    (planned,) = plan_deals(auction, make_bid({"buys": 1, "sells": 1}))
+    deal, plan = planned.deal, planned.plan
     assert plan.is_alone
     payments = {fill.intent: fill.payment for fill in deal.fills}
     assert payments["buys"] + payments["sells"] == sum(row.amount for row in deal.reserve)
@@ -156,18 +133,19 @@ def test_random_deals_move_what_was_decided_and_nothing_else(seed: int) -> None:
     rng = Random(seed)
     auction = random_auction(rng)
     problem = to_problem(auction)
-    closing = rng.sample([CALL, HIGH, PUT], rng.randint(0, 2))
-    for bid, deal, requirements, plan in settle(auction, *random_bids(rng, auction), closing=closing):
-        net = net_of(plan)
+    legs = [(order.intent, series) for order in auction.orders for series, _ in order.legs or ()]
+    closing = [leg for leg in legs if rng.random() < 0.3]
+    for planned in plan_deals(auction, *random_bids(rng, auction), closing=closing):
+        deal, net = planned.deal, net_of(planned.plan)
         assert not [place for place in net if place[1].startswith("deal:")]
         assert not any(sum_up(net, lambda chain, _, asset: (chain, asset)).values())
-        needs = {chain: need for chain, need in cash_needs(problem, to_plan(bid)).items() if need}
+        needs = {chain: need for chain, need in cash_needs(problem, to_plan(planned.bid)).items() if need}
         assert needs == sum_up(net, lambda chain, account, asset: chain if is_paid(account, asset) else None)
         kept = {(row.chain, "reserve", USDC): row.amount for row in deal.reserve}
         assert kept == {place: amount for place, amount in net.items() if place[1] == "reserve"}
         assert due_to_owners(auction, deal) == sum_up(net, of_owner)
         for fill in deal.fills:
-            for asset, amount in requirements[fill.intent].collateral_of(fill.units).items():
+            for asset, amount in planned.requirements[fill.intent].collateral_of(fill.units).items():
                 assert net[fill.chain, f"written:{fill.owner}", asset] >= amount
 
 

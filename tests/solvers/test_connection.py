@@ -1,6 +1,7 @@
 from chains.units import USDC
+from router.coverage import fed_chains
 from router.problem import Plan
-from solvers.connection import fed_chains, find_connection, find_cycle
+from solvers.connection import find_connection, find_cycle
 from solvers.problem import to_problem
 from tests.builders import CALL, PUT, make_auction, make_order
 

@@ -4,9 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chains.package import Package
+from router.coverage import Peers, gather_peers
 from router.peers import reference_ceiling
 from router.problem import Plan, Reference
-from solvers.prices import Peers, fill_payments, gather_peers, set_prices
+from solvers.prices import fill_payments, set_prices
 from solvers.problem import to_problem
 from tests.builders import CALL, HIGH, make_auction, make_order, make_reference
 
