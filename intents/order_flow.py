@@ -1,10 +1,11 @@
 """Synthetic order flow over a real book: what the demo's traders and the studies post.
 
 Traders want packages near the money, on both sides, priced from the best quotes over all venues and
-the model's marks, as a trader with a screen would price them: the limit lies somewhere between the
-fair value and a little beyond what the screen shows, so that some orders cross the books, some only
-cross each other and some never fill. A part of the flow answers earlier orders from the other side,
-as two-sided interest in one package does. Everything is drawn from one seeded generator.
+the model's marks, as a trader with a screen would price them. The limit lies somewhere between the fair
+value and a little beyond what the screen shows, but never more than a few vol points away, however wide
+the quotes are: some orders cross the books, some only cross each other, some never fill. A part of the
+flow answers earlier orders from the other side, as two-sided interest in one package does. Everything
+is drawn from one seeded generator.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,9 @@ DELTA_MIN: Final = 0.11
 """Series whose delta is smaller than this in size, or larger than one less this, are not asked for."""
 
 SHAPES: Final = {"single": 0.40, "vertical": 0.25, "butterfly": 0.12, "strangle": 0.13, "calendar": 0.10}
+EDGE_POINTS: Final = 4.0
+"""Vol points: however wide the quotes are, nobody pays for more than this over the fair value."""
+
 ANSWER_SHARE: Final = 0.30
 """Part of the flow that takes the other side of a package asked for before."""
 
@@ -51,18 +55,23 @@ def make_traders(seed: int, *, count: int, chains: Sequence[str]) -> tuple[Trade
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Screen:
-    """What a trader sees: per series the fair value, best bid and best ask (micro-USDC per lot)."""
+    """What a trader sees of each series: fair value, best bid, best ask and vega, micro-USDC per lot."""
 
     series: tuple[Series, ...]
     fair: Mapping[str, float]
     bid: Mapping[str, float]
     ask: Mapping[str, float]
+    vega: Mapping[str, float]
 
     def price(self, legs: Legs) -> tuple[float, float]:
         """Fair value of a package, and what the best quotes would make one pay for it."""
         fair = sum(ratio * self.fair[series] for series, ratio in legs)
         paid = sum(ratio * (self.ask if ratio > 0 else self.bid)[series] for series, ratio in legs)
         return fair, paid
+
+    def most_edge(self, legs: Legs) -> float:
+        """The most that a trader gives away over the fair value: `EDGE_POINTS` of volatility on each leg."""
+        return EDGE_POINTS * sum(abs(ratio) * self.vega[series] for series, ratio in legs)
 
 
 def read_screen(seen: Snapshot | Auction, *, now_us: int) -> Screen:
@@ -85,7 +94,9 @@ def read_screen(seen: Snapshot | Auction, *, now_us: int) -> Screen:
         and terms.expiry * MICRO > now_us + 3_600 * MICRO
         and DELTA_MIN < abs(delta[terms.id]) < 1 - DELTA_MIN
     ]
-    return Screen(series=tuple(kept), fair=fair, bid=bid, ask=ask)
+    size = {terms.id: terms.lot_size[0] / terms.lot_size[1] for terms in seen.series}
+    vega = {mark.series: mark.vega * MICRO * size[mark.series] for mark in seen.marks}
+    return Screen(series=tuple(kept), fair=fair, bid=bid, ask=ask, vega=vega)
 
 
 class OrderFlow:
@@ -124,7 +135,8 @@ class OrderFlow:
                 legs = tuple((series, -ratio) for series, ratio in legs)
         self._asked.append((legs, units, trader))
         fair, paid = screen.price(legs)
-        limit = fair + (paid - fair) * float(random.uniform(0.5, 1.6)) + 0.004 * abs(fair)
+        edge = min(paid - fair, screen.most_edge(legs))
+        limit = fair + edge * float(random.uniform(0.5, 1.6)) + 0.004 * abs(fair)
         self._nonce += 1
         now = now_us // MICRO
         return trader, {

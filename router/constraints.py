@@ -3,6 +3,7 @@
 from collections import defaultdict
 from itertools import combinations
 
+from chains.package import reduce_legs
 from chains.units import BPS
 from router.ceilings import add_ceilings, least_ceilings
 from router.model import JointModel, Kind, Part, open_model
@@ -13,9 +14,12 @@ from router.timing import last_decision_us
 Term = tuple[int, float]
 
 
-def build_model(problem: Problem, kind: Kind) -> JointModel:
-    """The whole model of a problem, ready to be solved and cut."""
-    model = open_model(problem, kind)
+def build_model(problem: Problem, kind: Kind, *, margin: int = 0) -> JointModel:
+    """The whole model of a problem, ready to be solved and cut.
+
+    `margin` micro-USDC per reduced unit are kept back from the ceilings: no bound holds then.
+    """
+    model = open_model(problem, kind, margin=margin)
     for part in model.parts:
         _balance(model, part)
         _use(model, part)
@@ -130,9 +134,15 @@ def _need(model: JointModel, part: Part) -> None:
 def _cover(model: JointModel, part: Part) -> None:
     """On every chain, what the ceilings bring covers the need; nothing does where nothing is filled."""
     ceilings = add_ceilings(model, part)
-    for chain, need in part.needs.items():
-        covers = [(column, -1.0) for column in ceilings.get(chain, ())]
-        model.program.add_row([(need, 1.0), *covers], upper=0)
+    rows = {chain: [(need, 1.0)] for chain, need in part.needs.items()}
+    for chain, columns in ceilings.items():
+        rows[chain] += [(column, -1.0) for column in columns]
+    for demand in part.demands if model.margin else ():
+        column, units = part.units[demand.intent]
+        kept = model.margin * units * reduce_legs(demand.legs)[1]
+        rows[demand.chain].append((column, model.money(kept)))
+    for row in rows.values():
+        model.program.add_row(row, upper=0)
 
 
 def _self_match(model: JointModel, part: Part) -> None:

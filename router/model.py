@@ -103,6 +103,7 @@ class JointModel:
     Attributes
     ----------
     unit : micro-USDC per unit of money in the program
+    margin : micro-USDC per reduced unit that ceilings are lowered by, to survive roundings
     purse : more money than can ever be in one place, in that unit
     most_lots : the most lots of a series that could move
     """
@@ -110,6 +111,7 @@ class JointModel:
     problem: Problem
     kind: Kind
     unit: int
+    margin: int
     purse: float
     most_lots: dict[str, int]
     program: Program = field(default_factory=Program)
@@ -126,13 +128,14 @@ class JointModel:
             yield from part.lots.values()
 
 
-def open_model(problem: Problem, kind: Kind) -> JointModel:
+def open_model(problem: Problem, kind: Kind, *, margin: int) -> JointModel:
     """The columns and the objective of a model; `router.constraints` adds the rows."""
     unit = _money_unit(problem)
     model = JointModel(
         problem=problem,
         kind=kind,
         unit=unit,
+        margin=margin,
         purse=(1 + most_cash(problem)) / unit,
         most_lots=_most_lots(problem),
     )

@@ -80,7 +80,7 @@ def test_a_true_archive_passes_and_everything_is_counted(recorded: Recorded) -> 
     assert told == [record.auction.auction for record in recorded.records]
     assert verified.auctions == len(outcomes) == 3
     assert verified.bids == sum(len(outcome.bids) for outcome in outcomes)
-    assert verified.deals == sum(len(outcome.deals) for outcome in outcomes) > 10
+    assert verified.deals == sum(len(outcome.deals) for outcome in outcomes) >= 5
     assert verified.transfers > 10 * verified.deals
 
 

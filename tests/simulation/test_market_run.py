@@ -1,10 +1,12 @@
 """The whole market from one seed, watched after every event: nothing is created, lost or promised twice.
 
-Traders deposit, post, cancel and revoke at random, on the reference world; rounds overlap settlements;
-other traders take lots away, and some rounds are decided too late, so deals abort.
+Traders deposit, post, cancel and revoke at random, on the reference world; rounds overlap settlements.
+In busy markets other traders take lots away, and a round is decided too late, so deals abort. One market
+has `joint` among its solvers, which matches orders with each other.
 """
 
 from collections import Counter
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -18,10 +20,14 @@ from chains.venues import Flow
 from intents.events import Event, IntentsCancelled, NoncesRevoked
 from intents.lifecycle import Status
 from intents.refusals import Refused
-from solvers.outcome import HOUSE, Outcome
+from intents.replay import replay_all
+from intents.verify import verify_archive
+from solvers.outcome import HOUSE, Deal, Outcome
 from solvers.reasons import BidReason, OrderReason
+from solvers.strategies.joint import Joint
 from tests.market_run import (
     START_US,
+    STRATEGIES,
     UNSIGNED,
     MarketRun,
     Trading,
@@ -33,10 +39,13 @@ from tests.market_run import (
 )
 
 ROUNDS = 3
+LATE = 1
+"""The round of a busy market that is decided too late."""
+
 BUSY = Flow(mean_gap_us=20_000, lots_max=200, restore_bps=2_000)
 """Outside flow that takes far more than it brings: offers are often gone when a deal comes for them."""
 
-SEEDS = (0, 1, 2, 3)
+MARKETS = ("calm", "busy", "joint")
 
 
 class WatchedRun(MarketRun):
@@ -48,12 +57,14 @@ class WatchedRun(MarketRun):
         return refused
 
 
-def run_market(seed: int, *, busy: bool = False, kind: type[MarketRun] = WatchedRun) -> MarketRun:
+def run_market(seed: int, market: str, *, kind: type[MarketRun] = WatchedRun) -> MarketRun:
     """A market until all its deals have ended; the same seed gives the same events."""
     spec = reference_world(seed=seed, start_us=START_US)
-    if busy:
+    is_busy = market == "busy"
+    if is_busy:
         spec = replace(spec, venues=tuple(replace(venue, flow=BUSY) for venue in spec.venues))
-    run = kind(make_genesis(spec, at_us=START_US, seed=seed))
+    strategies = STRATEGIES | ({"joint": Joint()} if market == "joint" else {})
+    run = kind(make_genesis(spec, at_us=START_US, seed=seed), strategies=strategies)
     rng = Random(seed)
     trading = Trading(run, seed=seed)
     trading.fund()
@@ -62,7 +73,7 @@ def run_market(seed: int, *, busy: bool = False, kind: type[MarketRun] = Watched
         auction, house = run.cut()
         change_minds(rng, run, posted)
         submissions = run.compete(auction, house)
-        run.decide(auction, submissions, late_us=90 * MICRO if busy and round_ == 1 else 0)
+        run.decide(auction, submissions, late_us=90 * MICRO if is_busy and round_ == LATE else 0)
         for _ in range(4):
             run.advance(rng.randint(1, 3 * MICRO))
         change_minds(rng, run, posted)
@@ -85,10 +96,14 @@ def change_minds(rng: Random, run: MarketRun, posted: list[str]) -> None:
             run.deposit(entry.owner, entry.intent.chain, USDC, rng.randint(1, 10**9))
 
 
-@pytest.fixture(scope="module", params=SEEDS, ids=lambda seed: f"seed {seed}")
-def run(request: pytest.FixtureRequest) -> MarketRun:
-    """Even seeds are calm markets, odd ones busy."""
-    return run_market(request.param, busy=request.param % 2 == 1)
+@pytest.fixture(scope="module", params=MARKETS)
+def market(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def run(market: str) -> MarketRun:
+    return run_market(3, market)
 
 
 def states(run: MarketRun) -> Counter[DealState]:
@@ -102,11 +117,29 @@ def test_a_market_does_something(run: MarketRun) -> None:
     assert states(run).total() == len(run.deals) == sum(len(each.deals) for each in run.outcomes)
 
 
-def test_a_round_that_is_decided_too_late_aborts_and_the_market_goes_on(run: MarketRun) -> None:
-    late = [deal.deal for deal in run.outcomes[1].deals]
-    failures = [run.engine.world.deals[deal].failure for deal in late]
-    is_busy = run.engine.world.spec.venues[0].flow == BUSY
-    assert all(is_busy == ("not in time" in failure or "free lots" in failure) for failure in failures)
+def test_a_round_that_is_decided_too_late_aborts_and_the_market_goes_on() -> None:
+    run = run_market(1, "busy")
+    records = run.engine.world.deals
+    late = [records[deal.deal] for deal in run.outcomes[LATE].deals]
+    assert late
+    assert {record.state for record in late} == {DealState.CLOSED}
+    assert any("not in time" in record.failure for record in late)
+    assert states(run)[DealState.SETTLED] >= 3
+
+
+def test_orders_are_matched_with_each_other(market: str, run: MarketRun) -> None:
+    """Where `joint` competes, some deal delivers what another of its fills gives."""
+    if market == "joint":
+        assert any(is_matched(run, deal) for deal in run.deals.values())
+
+
+def is_matched(run: MarketRun, deal: Deal) -> bool:
+    sides = set()
+    for fill in deal.fills:
+        entry = run.engine.book.get(fill.intent)
+        assert entry is not None
+        sides |= {(leg.series, leg.ratio > 0) for leg in entry.intent.legs}
+    return any((series, not buys) in sides for series, buys in sides)
 
 
 def test_owners_have_what_was_decided_and_nothing_else(run: MarketRun) -> None:
@@ -187,7 +220,7 @@ def test_competition_is_never_worse_than_the_house_alone(run: MarketRun) -> None
 
 
 def test_equal_seeds_give_equal_markets() -> None:
-    one, other = (run_market(2, kind=MarketRun) for _ in range(2))
+    one, other = (run_market(2, "calm", kind=MarketRun) for _ in range(2))
     assert one.events == other.events
     assert state_of(one.engine) == state_of(other.engine)
 
@@ -198,3 +231,10 @@ def test_the_events_alone_give_the_market(run: MarketRun) -> None:
     for event in rest:
         assert twin.handle(event) is None
     assert state_of(twin.engine) == state_of(run.engine)
+
+
+def test_its_record_verifies_and_replays(run: MarketRun, tmp_path: Path) -> None:
+    archive, records = run.export(tmp_path)
+    verified = verify_archive(archive)
+    assert (verified.auctions, verified.deals) == (ROUNDS, len(run.deals))
+    assert all(replayed.is_match for replayed in replay_all(records))
