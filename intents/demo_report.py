@@ -95,7 +95,7 @@ def print_rounds(console: Console, summaries: Sequence[RoundSummary]) -> None:
 
 def print_examples(console: Console, records: Sequence[RecordedAuction]) -> None:
     """Worked fills, the most instructive first, each from another deal."""
-    examples = [example for record in records for example in _examples(record)]
+    examples = [example for record in records for example in find_examples(record)]
     examples.sort(key=lambda example: example.interest, reverse=True)
     seen: set[str] = set()
     for example in examples:
@@ -108,7 +108,8 @@ def print_examples(console: Console, records: Sequence[RecordedAuction]) -> None
                 console.print(f"  {line}", highlight=False, markup=False)
 
 
-def _examples(record: RecordedAuction) -> Iterator[Example]:
+def find_examples(record: RecordedAuction) -> Iterator[Example]:
+    """The fill of each deal that gained most."""
     bids = winning_bids(record)
     problem = to_problem(record.auction)
     settled = {each.deal: each for each in record.settlement}

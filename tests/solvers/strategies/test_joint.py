@@ -1,11 +1,10 @@
 import time
 
-import pytest
+import msgspec
 
 from solvers.auction import Auction, Rules
 from solvers.bid import Bid
 from solvers.reference import with_reference
-from solvers.strategies import joint
 from solvers.strategies.greedy import Greedy
 from solvers.strategies.joint import Joint, rename_bids
 from solvers.strategy import SolveContext, Strategy
@@ -80,15 +79,15 @@ def test_strangers_are_bids_of_their_own() -> None:
 
 def test_every_bid_is_accepted_also_under_a_reference() -> None:
     bids = better = 0
-    for seed in range(40):
+    for seed in range(16):
         auction, house = with_reference(random_auction(seed))
         answers = judge(auction, solve(auction))
         bids += len(answers)
         better += max((answer.score for answer in answers), default=0) > sum(
             answer.score for answer in judge(auction, list(house))
         )
-    assert bids > 40
-    assert better > 5
+    assert bids > 15
+    assert better > 3
 
 
 def test_the_greedy_bids_are_there_even_when_time_is_up() -> None:
@@ -106,12 +105,8 @@ def test_a_later_bid_takes_the_name_of_one_that_is_no_longer_wanted() -> None:
     assert [bid.fills for bid in renamed] == [bid.fills for bid in bids]
 
 
-def test_no_more_names_are_used_than_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(joint, "RESERVE_S", 0.0)
-    for seed in range(10):
+def test_no_more_names_are_used_than_count() -> None:
+    for seed in range(4):
         auction = random_auction(seed, orders=12)
-        few = Auction(
-            **{name: getattr(auction, name) for name in auction.__struct_fields__}
-            | {"rules": Rules(bids_per_solver=2)}
-        )
+        few = msgspec.structs.replace(auction, rules=Rules(bids_per_solver=2))
         assert len({bid.bid for bid in solve(few)}) <= 2
