@@ -69,7 +69,7 @@ def _use(model: JointModel, part: Part) -> None:
         most = min(model.most_lots[series], problem.bridges[bridge_id].capacity_lots)
         program.add_row([(column, 1), (part.bridges[bridge_id], -most)], upper=0)
     for bridge_id, column in part.cash.items():
-        most_cash = min(model.purse, model.money(problem.bridges[bridge_id].capacity_cash))
+        most_cash = model.cash_capacity(problem.bridges[bridge_id])
         carries = part.carries_cash[bridge_id]
         program.add_row([(column, 1), (carries, -most_cash)], upper=0)
         program.add_row([(column, 1), (carries, -model.money(1))], lower=0)
@@ -224,7 +224,7 @@ def _share(model: JointModel) -> None:
             program.add_row(columns, upper=bridge.capacity_lots)
         if len(parts) > 1 and bridge.capacity_cash:
             cash = [(part.cash[bridge.id], 1.0) for part in parts]
-            program.add_row(cash, upper=model.money(bridge.capacity_cash))
+            program.add_row(cash, upper=model.cash_capacity(bridge))
     if len(parts) > 1:
         for offer in problem.offers.values():
             program.add_row([(part.trades[offer.id], 1) for part in parts], upper=offer.lots)

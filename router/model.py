@@ -53,6 +53,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
+from chains.snapshot import BridgeTerms
 from router.backend import Program
 from router.problem import Demand, Problem
 
@@ -120,6 +121,10 @@ class JointModel:
     def money(self, micro: int) -> float:
         """Micro-USDC in the program's unit."""
         return micro / self.unit
+
+    def cash_capacity(self, bridge: BridgeTerms) -> float:
+        """What a bridge can carry, or all money where that is less: large numbers harm the back ends."""
+        return min(self.purse, self.money(bridge.capacity_cash))
 
     def flows(self) -> Iterator[int]:
         """The columns of lots traded and sent."""
@@ -204,7 +209,7 @@ def _add_flow_columns(model: JointModel, part: Part) -> None:
     for bridge in problem.bridges.values():
         part.bridges[bridge.id] = program.add_binary()
         if bridge.capacity_cash:
-            part.cash[bridge.id] = program.add_column(upper=model.money(bridge.capacity_cash))
+            part.cash[bridge.id] = program.add_column(upper=model.cash_capacity(bridge))
             part.carries_cash[bridge.id] = program.add_binary()
         if bridge.capacity_lots:
             for series, most in model.most_lots.items():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from chains.units import USDC
 from router import backend
 from router.greedy import clear_greedily
 from router.joint import JointAnswer, improve_jointly, solve_jointly
@@ -24,7 +25,10 @@ from tests.builders import (
 from tests.plan_checks import check_plans
 from tests.random_auctions import random_auction
 
-NOTHING = JointAnswer(plans=(), value=0, bound=0, proved=True)
+
+def is_nothing(answer: JointAnswer) -> bool:
+    """No plan, and proved that there is none."""
+    return answer.proved and not answer.plans and answer.value == 0 <= answer.bound <= 2
 
 
 def solve(auction: Auction, **changes: object) -> JointAnswer:
@@ -42,12 +46,11 @@ def greedy_plans(problem: Problem) -> tuple[Plan, ...]:
 def test_nothing_is_proved_to_be_the_best_where_there_is_nothing() -> None:
     order = make_order("a", {CALL: 1}, 90_000)
     offer = make_offer("hub-book", CALL, "sell", 10_000, 9)
-    assert solve(make_auction()) == NOTHING
-    assert solve(make_auction(orders=(order,))) == NOTHING
-    assert solve(make_auction(offers=(offer,))) == NOTHING
-    assert (
-        solve(make_auction(offers=(make_offer("hub-book", HIGH, "sell", 1, 9),), orders=(order,))) == NOTHING
-    )
+    assert is_nothing(solve(make_auction()))
+    assert is_nothing(solve(make_auction(orders=(order,))))
+    assert is_nothing(solve(make_auction(offers=(offer,))))
+    unlike = make_offer("hub-book", HIGH, "sell", 1, 9)
+    assert is_nothing(solve(make_auction(offers=(unlike,), orders=(order,))))
 
 
 def test_one_order_takes_the_cheapest_offers() -> None:
@@ -84,9 +87,9 @@ def test_bridges_without_capacity_carry_nothing() -> None:
         built = tuple(make_bridge(*ends, capacity_cash=cash, capacity_lots=lots) for ends in pairs)
         return make_auction(offers=offers, orders=orders, bridges=built)
 
-    assert solve(bridges(0, 0)) == NOTHING
-    assert solve(bridges(10**9, 0)) == NOTHING
-    assert solve(bridges(0, 9)) == NOTHING
+    assert is_nothing(solve(bridges(0, 0)))
+    assert is_nothing(solve(bridges(10**9, 0)))
+    assert is_nothing(solve(bridges(0, 9)))
     assert solve(bridges(10**9, 9)).value > 0
 
 
@@ -94,8 +97,12 @@ def test_proceeds_come_home_to_who_sold() -> None:
     """What a chain without fills holds counts for nothing until it is sent."""
     offers = (make_offer("east-book", CALL, "buy", 50_000, 9),)
     answer = solve(free_market(offers=offers, orders=(make_order("a", {CALL: -1}, -10_000, units=3),)))
+    (plan,) = answer.plans
     assert answer.value == 3 * 40_000
-    assert ("east-hub", "USDC", 150_000) in answer.plans[0].transfers
+    arriving = [
+        amount for bridge, asset, amount in plan.transfers if asset == USDC and bridge.endswith("-hub")
+    ]
+    assert sum(arriving) == 150_000
 
 
 def test_peers_that_cannot_share_a_price_are_bids_of_their_own() -> None:
@@ -117,7 +124,7 @@ def test_an_owner_is_not_matched_with_itself() -> None:
         make_order("a", {CALL: 1}, 90_000, owner="0xa"),
         make_order("b", {CALL: -1}, -10_000, owner="0xa"),
     )
-    assert solve(make_auction(orders=orders)) == NOTHING
+    assert is_nothing(solve(make_auction(orders=orders)))
 
 
 def test_only_one_of_a_group_is_filled() -> None:
@@ -137,7 +144,7 @@ def test_no_package_pays_above_its_reference() -> None:
     offers = (make_offer("hub-book", CALL, "sell", 50_000, 9),)
     orders = (make_order("a", {CALL: 1}, 90_000),)
     cheap, dear = (make_reference("hub", {CALL: 1}, units=1, price=price) for price in (50_000, 60_000))
-    assert solve(make_auction(offers=offers, orders=orders, reference=(cheap,))) == NOTHING
+    assert is_nothing(solve(make_auction(offers=offers, orders=orders, reference=(cheap,))))
     assert solve(make_auction(offers=offers, orders=orders, reference=(dear,))).value > 0
 
 
@@ -146,13 +153,11 @@ def test_an_impatient_order_stays_off_slow_chains() -> None:
         make_offer("east-book", CALL, "sell", 10_000, 9),
         make_offer("hub-book", CALL, "sell", 50_000, 9),
     )
-    chains = (make_chain("hub"), make_chain("east", finality_us=900_000_000), make_chain("west"))
+    chains = (make_chain("hub"), make_chain("east", finality_us=90_000_000), make_chain("west"))
     patient = make_order("a", {CALL: 1}, 90_000)
-    hasty = make_order("a", {CALL: 1}, 90_000, valid_until=patient.valid_until - 3_600 + 60)
+    hasty = make_order("a", {CALL: 1}, 90_000, valid_until=patient.valid_until - 3_500)
     for order, offer in ((patient, offers[0]), (hasty, offers[1])):
         auction = make_auction(offers=offers, orders=(order,), chains=chains)
-        slow = tuple(venue for venue in auction.venues)
-        assert slow
         (plan,) = solve(auction).plans
         assert plan.trades == ((offer.id, 1),)
 
