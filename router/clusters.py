@@ -89,7 +89,7 @@ def split_by_series(problem: Problem, plan: Plan) -> tuple[Plan, ...]:
 
 
 def confine_problem(problem: Problem, plans: Iterable[Plan]) -> Problem:
-    """The problem in which only what some plans fill and trade is there, each fill as a whole."""
+    """The problem with only what some plans fill and trade and is still there, each fill as a whole."""
     units: dict[str, int] = {}
     lots: Counter[str] = Counter()
     for plan in plans:
@@ -98,9 +98,12 @@ def confine_problem(problem: Problem, plans: Iterable[Plan]) -> Problem:
     demands = {
         intent: replace(problem.demands[intent], units=filled, min_units=filled)
         for intent, filled in sorted(units.items())
+        if intent in problem.demands
     }
     offers = {
-        offer: replace_struct(problem.offers[offer], lots=taken) for offer, taken in sorted(lots.items())
+        name: replace_struct(problem.offers[name], lots=min(taken, problem.offers[name].lots))
+        for name, taken in sorted(lots.items())
+        if name in problem.offers
     }
     return replace(problem, demands=demands, offers=offers)
 

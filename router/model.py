@@ -27,6 +27,7 @@ Constraints
     counted            V_c >= N_c,  V_c >= -purse q_c,  q_c <= sum z_j;  N_c <= sum R_p  (0 without fills)
     ceilings           R_p <= what the lowest filled limit and the reference allow
     time, self-match   what may not be in one bid
+    cash (SEPARATE)    where cash from fills reaches other fills, those need it
     shared             sum over parts: z_j <= 1, of a group <= 1; offers' lots; bridges' capacities
 
 Which of the rules that bind one bid hold depends on the `Kind`:

@@ -18,7 +18,7 @@ from router.model import JointModel, most_cash
 from router.problem import Plan, Problem
 from router.residual import Residual
 
-ABSGAP: Final = 1e-7
+ABSGAP: Final = 1e-8
 """Where a back end may stop, as a share of the money that is about."""
 
 

@@ -37,16 +37,6 @@ class Candidate:
     sent: tuple[Lots, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scored:
-    """A feasible bid: its value, the orders that it fills and what it uses up."""
-
-    value: float
-    filled: int
-    trades: Lots
-    lots: Lots
-
-
 def best_total(problem: Problem) -> float:
     """The greatest total value (micro-USDC) of any set of compatible feasible bids."""
     return _best_set(problem, _Enumeration(problem).bids())
@@ -362,15 +352,15 @@ def _is_connected(parts: tuple[frozenset[int], ...], cash: list[tuple[int, int]]
         apart = [group for group in groups if group.isdisjoint(ends)]
         joined = [group for group in groups if not group.isdisjoint(ends)]
         groups = [*apart, set(chained(ends, *joined))]
-    pieces = [(set(part), 1) for part in parts] + [(set(), 0)] * 0
+    pieces = [set(part) for part in parts]
     served = [False] * len(groups)
     while True:
         for index, group in enumerate(groups):
-            near = [piece for piece in pieces if len(piece[0] & group) >= 2]
+            near = [piece for piece in pieces if len(piece & group) >= 2]
             if near and (len(near) > 1 or not served[index]):
                 served[index] = True
-                others = [piece for piece in pieces if len(piece[0] & group) < 2]
-                pieces = [*others, (set().union(*(chains for chains, _ in near)), 1)]
+                others = [piece for piece in pieces if len(piece & group) < 2]
+                pieces = [*others, set().union(*near)]
                 break
         else:
             return len(pieces) == 1 and all(served)

@@ -242,3 +242,17 @@ def test_joining_keeps_every_fill_and_never_loses_value() -> None:
                 assert (worth.value - sum(parts)) * RISK_DENOMINATOR > sum(parts)
         assert join_plans(problem, apart) == after
     assert joins >= 15
+
+
+def test_what_is_gone_is_not_in_a_confined_problem() -> None:
+    problem = to_problem(
+        make_auction(
+            orders=(make_order("a", {CALL: 1}, 60_000), make_order("b", {CALL: 1}, 60_000)),
+            offers=(make_offer("hub-book", CALL, "sell", 40_000, 2),),
+        )
+    )
+    offer = next(iter(problem.offers))
+    plan = Plan(fills=(("a", 1), ("gone", 1)), trades=((offer, 9), ("gone", 1)))
+    confined = confine_problem(problem, [plan])
+    assert set(confined.demands) == {"a"}
+    assert {each.id: each.lots for each in confined.offers.values()} == {offer: 2}
