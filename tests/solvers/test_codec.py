@@ -1,5 +1,6 @@
 import json
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
@@ -11,6 +12,9 @@ from solvers.errors import FormatError
 from solvers.outcome import Outcome
 from tests.broken_bids import CASES
 from tests.builders import CALL, make_auction, make_bid, make_mark
+
+
+SCHEMAS = Path(__file__).resolve().parent.parent.parent / "solvers" / "schemas"
 
 
 def validator(kind: type) -> Draft202012Validator:
@@ -81,3 +85,9 @@ def test_schema_refuses_what_the_code_refuses(field: str, value: object) -> None
         validator(Bid).validate(plain)
     with pytest.raises(FormatError):
         decode(json.dumps(plain), Bid)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("auction", Auction), ("bid", Bid), ("outcome", Outcome)])
+def test_the_published_schemas_are_those_of_the_code(name: str, kind: type) -> None:
+    published = SCHEMAS / f"{name}.schema.json"
+    assert json.loads(published.read_text()) == json_schema(kind)
