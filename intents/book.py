@@ -198,10 +198,23 @@ class Book:
         BookError
             If no round is under way.
         """
+        return self._leave_round(Input.DECIDE)
+
+    def void_round(self) -> tuple[BookIntent, ...]:
+        """Let go of a round that was never decided: immediate orders wait for the next one.
+
+        Raises
+        ------
+        BookError
+            If no round is under way.
+        """
+        return self._leave_round(Input.VOID)
+
+    def _leave_round(self, how: Input) -> tuple[BookIntent, ...]:
         if self._round is None:
             raise BookError("no round is under way")
         chosen, self._round = self._round, None
-        return tuple(self._step(self._entries[id_], Input.DECIDE) for id_ in chosen)
+        return tuple(self._step(self._entries[id_], how) for id_ in chosen)
 
     def pledge(self, deal: str, id_: str, *, units: int, payment: int) -> BookIntent:
         """Move open units of an intent in the round into a deal, for `payment` micro-USDC.

@@ -166,7 +166,7 @@ class Engine:
             raise EngineError(f"the next auction is {self.next_auction_id}, not {event.auction}")
         self._run_world(event.at_us)
         if self._cut is not None or self._published is not None:
-            self.book.end_round()
+            self.book.void_round()
         terms = self.genesis.terms
         self._cut, self.not_selected = cut_auction(
             self.book.open_orders(event.at_us),

@@ -13,18 +13,19 @@ of its time then takes what is still open. (That nothing settles after `validUnt
 deal's `decide_by`.) Units in settlement finish whatever happens; if their deal is aborted, they return
 to the open units, unless the intent has ended: then they are gone.
 
-| state      | cut      | cut_last   | decide    | cancel     | expire     |
-|------------|----------|------------|-----------|------------|------------|
-| waiting    | in_round | last_round |           | cancelled  | expired    |
-| in_round   |          |            | waiting   | cancelling | expiring   |
-| last_round |          |            | spent     | cancelling | expiring   |
-| cancelling |          |            | cancelled | cancelling | cancelling |
-| expiring   |          |            | expired   | expiring   | expiring   |
-| cancelled  |          |            |           | cancelled  | cancelled  |
-| spent      |          |            |           | spent      | spent      |
-| expired    |          |            |           | expired    | expired    |
+| state      | cut      | cut_last   | decide    | void      | cancel     | expire     |
+|------------|----------|------------|-----------|-----------|------------|------------|
+| waiting    | in_round | last_round |           |           | cancelled  | expired    |
+| in_round   |          |            | waiting   | waiting   | cancelling | expiring   |
+| last_round |          |            | spent     | waiting   | cancelling | expiring   |
+| cancelling |          |            | cancelled | cancelled | cancelling | cancelling |
+| expiring   |          |            | expired   | expired   | expiring   | expiring   |
+| cancelled  |          |            |           |           | cancelled  | cancelled  |
+| spent      |          |            |           |           | spent      | spent      |
+| expired    |          |            |           |           | expired    | expired    |
 
-`cut_last` is the cut of an immediate order. An empty cell is misuse.
+`cut_last` is the cut of an immediate order; `void` is the end of a round that was never decided, which
+no order has taken part in. An empty cell is misuse.
 """
 
 from enum import StrEnum
@@ -52,6 +53,7 @@ class Input(StrEnum):
     CUT = "cut"
     CUT_LAST = "cut_last"
     DECIDE = "decide"
+    VOID = "void"
     CANCEL = "cancel"
     EXPIRE = "expire"
 
@@ -77,15 +79,19 @@ TRANSITIONS: Final[dict[tuple[State, Input], State]] = {
     (State.WAITING, Input.CANCEL): State.CANCELLED,
     (State.WAITING, Input.EXPIRE): State.EXPIRED,
     (State.IN_ROUND, Input.DECIDE): State.WAITING,
+    (State.IN_ROUND, Input.VOID): State.WAITING,
     (State.IN_ROUND, Input.CANCEL): State.CANCELLING,
     (State.IN_ROUND, Input.EXPIRE): State.EXPIRING,
     (State.LAST_ROUND, Input.DECIDE): State.SPENT,
+    (State.LAST_ROUND, Input.VOID): State.WAITING,
     (State.LAST_ROUND, Input.CANCEL): State.CANCELLING,
     (State.LAST_ROUND, Input.EXPIRE): State.EXPIRING,
     (State.CANCELLING, Input.DECIDE): State.CANCELLED,
+    (State.CANCELLING, Input.VOID): State.CANCELLED,
     (State.CANCELLING, Input.CANCEL): State.CANCELLING,
     (State.CANCELLING, Input.EXPIRE): State.CANCELLING,
     (State.EXPIRING, Input.DECIDE): State.EXPIRED,
+    (State.EXPIRING, Input.VOID): State.EXPIRED,
     (State.EXPIRING, Input.CANCEL): State.EXPIRING,
     (State.EXPIRING, Input.EXPIRE): State.EXPIRING,
     (State.CANCELLED, Input.CANCEL): State.CANCELLED,

@@ -197,6 +197,18 @@ def test_a_cancel_takes_all_or_nothing(market: Market) -> None:
     assert market.see(mine).status is market.see(other).status is Status.OPEN
 
 
+def test_a_round_that_was_never_decided_spends_no_immediate_order(market: Market) -> None:
+    staying, leaving = market.post(1, immediate=True), market.post(2, immediate=True)
+    market.book.begin_round([staying, leaving])
+    market.book.cancel(ALICE, [leaving], now_us=NOW)
+    market.book.void_round()
+    assert market.see(staying).status is Status.OPEN
+    assert market.see(leaving).status is Status.CANCELLED
+    market.book.begin_round([staying])
+    market.book.end_round()
+    assert market.see(staying).status is Status.CANCELLED
+
+
 def settle_round(market: Market, *ids: str, units: int, deal: str = "d") -> None:
     market.book.begin_round(ids)
     for id_ in ids:

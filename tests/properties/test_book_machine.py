@@ -219,6 +219,17 @@ class BookBesideAuditor(RuleBasedStateMachine):
         self.book.begin_round(self.round)
 
     @precondition(lambda self: self.round is not None)
+    @rule()
+    def void_round(self) -> None:
+        assert self.round is not None
+        self.book.void_round()
+        for id_ in self.round:
+            record = self.records[id_]
+            if record.ending:
+                record.end(record.ending)
+        self.round = None
+
+    @precondition(lambda self: self.round is not None)
     @rule(data=st.data())
     def end_round(self, data: st.DataObject) -> None:
         assert self.round is not None

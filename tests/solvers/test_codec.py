@@ -13,7 +13,6 @@ from solvers.outcome import Outcome
 from tests.broken_bids import CASES
 from tests.builders import CALL, make_auction, make_bid, make_mark
 
-
 SCHEMAS = Path(__file__).resolve().parent.parent.parent / "solvers" / "schemas"
 
 
