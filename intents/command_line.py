@@ -66,17 +66,21 @@ def demo(
     rounds: Annotated[int, typer.Option(min=1, max=1_000, help="How many rounds to run.")] = 5,
     seed: Annotated[int, typer.Option(min=0, max=2**31, help="Seed of the world and of the orders.")] = 0,
     world: Annotated[str, typer.Option(help="`reference`, or the path of a world file.")] = "reference",
+    solver: Annotated[
+        list[str] | None, typer.Option(help="A further solver, an entry-point name or path.py:Class.")
+    ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write the results here.")] = None,
     folder: Annotated[
         Path | None, typer.Option(help="Where the database and the archive go; a new one by default.")
     ] = None,
 ) -> None:
     """Run the market end to end: orders over HTTP, solvers, settlement, archive, replay."""
-    from intents.demo import run_demo
+    from intents.demo import DemoPlan, run_demo
     from intents.log import configure_log
 
     configure_log(least="warning")
-    results = run_demo(rounds=rounds, seed=seed, world=world, folder=folder, console=Console())
+    plan = DemoPlan(rounds=rounds, seed=seed, world=world, folder=folder, solvers=tuple(solver or ()))
+    results = run_demo(plan, console=Console())
     if json_file is not None:
         json_file.write_text(json.dumps(results, indent=2) + "\n")
     if not (results["replay_match"] and results["verify_ok"] and results["conserved"]):

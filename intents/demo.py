@@ -9,6 +9,7 @@ auctions: `single`, the one best venue for each order, and `greedy`, both alone 
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,7 +45,18 @@ SETTLE_STEPS_MAX: Final = 60
 RESOLVE_S: Final = 10.0
 
 
-def run_demo(*, rounds: int, seed: int, world: str, folder: Path | None, console: Console) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoPlan:
+    """What to run: `solvers` compete beside the built-in ones; the folder is a new one unless given."""
+
+    rounds: int
+    seed: int
+    world: str = "reference"
+    folder: Path | None = None
+    solvers: tuple[str, ...] = ()
+
+
+def run_demo(plan: DemoPlan, *, console: Console) -> dict[str, Any]:
     """Run the demo, print it, and return its results as one JSON object.
 
     Raises
@@ -52,12 +64,20 @@ def run_demo(*, rounds: int, seed: int, world: str, folder: Path | None, console
     DemoError
         If the server refuses what it must accept, or deals do not end.
     """
-    folder = folder or Path(tempfile.mkdtemp(prefix="solvent-demo-"))
+    rounds, seed = plan.rounds, plan.seed
+    folder = plan.folder or Path(tempfile.mkdtemp(prefix="solvent-demo-"))
     folder.mkdir(parents=True, exist_ok=True)
     database, archive = folder / "market.db", folder / "rounds.parquet"
     if database.exists():
         raise DemoError(f"{database} exists already: give --folder a new one")
-    settings = Settings(database=f"sqlite:///{database}", port=0, world=world, seed=seed)
+    built_in = Settings().solvers
+    settings = Settings(
+        database=f"sqlite:///{database}",
+        port=0,
+        world=plan.world,
+        seed=seed,
+        solvers=(*built_in, *(spec for spec in plan.solvers if spec not in built_in)),
+    )
     with LocalServer(settings, simulated_start_us=START_US) as server:
         console.print(f"Solvent runs at {server.url} with the solvers {', '.join(settings.solvers)}")
         posted, summaries = _run_rounds(server, rounds=rounds, seed=seed, console=console)

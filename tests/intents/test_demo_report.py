@@ -7,8 +7,9 @@ import pytest
 from rich.console import Console
 
 from intents.archive import RecordedAuction
-from intents.demo import _totals
+from intents.demo import DemoPlan, _totals, run_demo
 from intents.demo_report import deal_costs, find_examples, matched_intents, print_examples, usd
+from intents.errors import DemoError
 from solvers.problem import to_problem
 from tests.market_run import recorded_run
 
@@ -60,9 +61,6 @@ def test_money_reads_as_money() -> None:
 
 
 def test_folders_of_earlier_demos_are_not_written_over(tmp_path: Path) -> None:
-    from intents.demo import run_demo
-    from intents.errors import DemoError
-
     (tmp_path / "market.db").touch()
     with pytest.raises(DemoError, match="exists already"):
-        run_demo(rounds=1, seed=0, world="reference", folder=tmp_path, console=Console(file=io.StringIO()))
+        run_demo(DemoPlan(rounds=1, seed=0, folder=tmp_path), console=Console(file=io.StringIO()))
