@@ -26,7 +26,7 @@ class Rule(DocumentedEnum):
     UNKNOWN_CHAIN = "unknown_chain", "a solver's fee is on a chain that the bid does not touch"
     DUPLICATE_FEE = "duplicate_fee", "two solver's fees name the same chain"
     SELF_MATCH = "self_match", "one owner's fills are on opposite sides of a series"
-    DISCONNECTED = "disconnected", "the bid fills nothing, or its parts are separate bids"
+    DISCONNECTED = "disconnected", "the bid is empty, or its parts are separate bids"
     IMBALANCE = "imbalance", "on a chain, lots that come in are not the lots that are delivered"
     LIMIT_EXCEEDED = "limit_exceeded", "on a chain, the lowest filled limits do not cover the cash need"
     ABOVE_REFERENCE = "above_reference", "on a chain, only the reference prices do not cover the cash need"
