@@ -14,6 +14,8 @@ Which accounts may owe is decided by `may_owe` alone:
     owner:<address>     cash, coins and free long lots                   never owes
     written:<address>   collateral, and the legs of written packages     owes series only
     deal:<id>           in and out within one batch                      always zero
+    stock:<venue>       what a solver has put up behind its firm quotes  never owes
+    bond:<solver>       on the hub, behind a solver's deals              never owes
     solver:<name>, fees:<what>, reserve                                  never owe
     venue:<id>          the venue's customers and makers together        may owe
     bridge:<id>         custody at the source (+), minted at the target (-); sums to zero over both
@@ -41,6 +43,8 @@ _OWES: Final[Mapping[str, str]] = {
     "written": "series",
     "deal": "nothing",
     "solver": "nothing",
+    "stock": "nothing",
+    "bond": "nothing",
     "fees": "nothing",
     "reserve": "nothing",
     "venue": "anything",
@@ -68,6 +72,16 @@ def deal_account(deal: str) -> str:
 def solver_account(solver: str) -> str:
     """Where a solver's fees arrive."""
     return f"solver:{solver}"
+
+
+def stock_account(venue: str) -> str:
+    """The lots and cash that a solver has put up at its stock venue; it can never promise more."""
+    return f"stock:{venue}"
+
+
+def bond_account(solver: str) -> str:
+    """What a solver has put up on the hub for deals of its own that fail."""
+    return f"bond:{solver}"
 
 
 def venue_account(venue: str) -> str:

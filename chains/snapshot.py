@@ -78,6 +78,19 @@ class Offer(Wire, frozen=True, kw_only=True):
     firm_until_us: Count | UnsetType = UNSET
 
 
+class StockQuote(Wire, frozen=True, kw_only=True):
+    """What a solver offers from its stock at one of its venues of kind `stock`, from the next cut on.
+
+    `side` is what the solver does; price in micro-USDC per lot. A solver's quotes at a venue replace
+    all that it had there.
+    """
+
+    series: Id
+    side: Annotated[str, Meta(pattern="^(buy|sell)$")]
+    price: Count
+    lots: Positive
+
+
 class Mark(Wire, frozen=True, kw_only=True):
     """A model price (micro-USDC per lot) and Greeks per coin of underlying: information only."""
 

@@ -8,6 +8,7 @@ solvers saw, `AuctionDecided` what they sent and what came of it.
 
 from typing import TypeAlias
 
+from chains.snapshot import StockQuote
 from chains.wire import Count, Id, Positive, Wire
 from chains.world_file import WorldSpec
 from intents.typed_data import OptionIntent
@@ -79,6 +80,23 @@ class NoncesRevoked(Wire, frozen=True, kw_only=True, tag_field="event", tag="non
     signature: str
 
 
+class BondPosted(Wire, frozen=True, kw_only=True, tag_field="event", tag="bond_posted"):
+    """A solver's bond, simulated: micro-USDC from outside to its bond account on the hub."""
+
+    at_us: Count
+    solver: Id
+    amount: Positive
+
+
+class StockQuoted(Wire, frozen=True, kw_only=True, tag_field="event", tag="stock_quoted"):
+    """A solver's quotes at its stock venue: they replace those it had there, from the next cut on."""
+
+    at_us: Count
+    solver: Id
+    venue: Id
+    quotes: tuple[StockQuote, ...]
+
+
 class Advanced(Wire, frozen=True, kw_only=True, tag_field="event", tag="advanced"):
     """The world runs on to `at_us`."""
 
@@ -115,6 +133,8 @@ Event: TypeAlias = (
     | IntentPosted
     | IntentsCancelled
     | NoncesRevoked
+    | BondPosted
+    | StockQuoted
     | Advanced
     | AuctionCut
     | AuctionPublished

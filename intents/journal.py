@@ -36,12 +36,14 @@ from intents.events import (
     AuctionCut,
     AuctionDecided,
     AuctionPublished,
+    BondPosted,
     Deposited,
     Event,
     Genesis,
     IntentPosted,
     IntentsCancelled,
     NoncesRevoked,
+    StockQuoted,
 )
 from solvers.codec import encode
 
@@ -110,6 +112,8 @@ def subject_of(event: Event) -> str:
             return event.auction
         case Deposited() | IntentsCancelled() | NoncesRevoked():
             return event.owner
+        case BondPosted() | StockQuoted():
+            return event.solver
         case Genesis() | Advanced():
             return ""
 

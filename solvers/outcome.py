@@ -83,8 +83,28 @@ class ChainAmount(Wire, frozen=True, kw_only=True):
     amount: Signed
 
 
+class Reward(Wire, frozen=True, kw_only=True):
+    """What a solver's bids were worth to the round, and what of it is paid (micro-USDC).
+
+    `without` is the best total score without its bids, `marginal` the total score less that, never
+    negative; `cap` the most that the protocol fees of its own winning fills allow; `amount` is what it
+    gets if all its deals settle: 0 where either optimum is not `proved`.
+    """
+
+    solver: Id
+    without: int
+    marginal: Count
+    cap: Count
+    amount: Count
+    proved: bool
+
+
 class Deal(Wire, frozen=True, kw_only=True):
-    """One winning bid with its prices and deadlines; `reserve` is the dust and what is left over."""
+    """One winning bid with its prices and deadlines.
+
+    `reserve` is the dust and what is left over; `reward` what its solver gets out of the protocol fees
+    of its fills, by chain, if it settles.
+    """
 
     deal: Id
     solver: Id
@@ -98,14 +118,20 @@ class Deal(Wire, frozen=True, kw_only=True):
     fills: tuple[FilledOrder, ...]
     prices: tuple[PackagePrice, ...]
     reserve: tuple[ChainAmount, ...]
+    reward: tuple[ChainAmount, ...] = ()
 
 
 class OrderRecord(Wire, frozen=True, kw_only=True):
-    """What became of one order in the round (`OrderReason`), and how many units were filled."""
+    """What became of one order in the round (`OrderReason`), and how many units were filled.
+
+    `detail` says it in words, with the amounts in `numbers` where the reason has any.
+    """
 
     intent: Id
     reason: str
     units: Count
+    detail: str = ""
+    numbers: Numbers | UnsetType = UNSET
 
 
 class Choice(Wire, frozen=True, kw_only=True):
@@ -128,3 +154,4 @@ class Outcome(Wire, frozen=True, kw_only=True):
     bids: tuple[BidRecord, ...]
     orders: tuple[OrderRecord, ...]
     solvers: tuple[SolverReport, ...]
+    rewards: tuple[Reward, ...] = ()
