@@ -30,7 +30,7 @@ check: install  ## Format, lint, types and import contracts
 test: check  ## Everything that CI runs
 	$(BIN)/pytest
 
-soak: install  ## Long runs: the demo over twenty seeds
+soak: install  ## Long runs: twenty demos, twenty kills, 1,000 hostile auctions, hostile solvers, random markets
 	$(BIN)/pytest -m soak -n 0 -s
 
 bench: install  ## Print every benchmark's table

@@ -4,10 +4,12 @@
    than it has.
 2. A bridge's custody at its source and what it has minted at its target cancel out, per asset; a deal
    that is committed counts as a whole, since its legs end in blocks of different chains.
-3. The lots locked at venues are exactly those of legs that are locked, and no level holds more than its
-   source; pledged bridge capacity lies within the bridge's own.
+3. The lots locked at venues are exactly those of legs that are locked, and no venue's own rule is broken
+   (a level never holds more than its source, a maker never risks more than its lots); pledged bridge
+   capacity lies within the bridge's own.
 4. A ledger holds a pending batch for exactly the legs that are locked.
 5. No deal has both a released and a refunded leg.
+6. What stock venues have on offer and deals have pledged there is all available in their accounts.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,6 +19,7 @@ from chains.deals import DealRecord
 from chains.ledger import Ledger, Transfer, bridge_account, may_owe
 from chains.settling import Settling
 from chains.snapshot import BridgeTerms
+from chains.stocks import Stocks
 from chains.venues import Venue
 from chains.world_file import WorldSpec
 
@@ -27,6 +30,7 @@ def audit_world(
     ledgers: Mapping[str, Ledger],
     venues: Mapping[str, Venue],
     settling: Settling,
+    stocks: Stocks,
 ) -> list[str]:
     """Every broken invariant, one line each; none in a sound world."""
     deals = settling.deals
@@ -38,6 +42,7 @@ def audit_world(
         *_decisions(deals),
         *(line for venue in venues.values() for line in venue.violations()),
         *settling.bridges.violations(),
+        *stocks.violations(),
     ]
 
 

@@ -49,6 +49,22 @@ class DealUpdate:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why a leg could not lock, in words, and the one thing that it could not have.
+
+    Attributes
+    ----------
+    text : for people
+    offer : id of the offer whose lots were not to be had; empty where it was not for want of lots
+    account : the ledger account that was short; empty where it was not for want of funds
+    """
+
+    text: str
+    offer: str = ""
+    account: str = ""
+
+
 @dataclass(slots=True, kw_only=True)
 class LegRecord:
     """One leg of a deal and when things happened to it (microseconds, None: not yet).
@@ -59,14 +75,14 @@ class LegRecord:
     answered_us : the block that locked or refused
     voted_us : when that block was final and the vote left
     ended_us : the block that took the decision
-    detail : why it refused
+    refusal : what it could not have, if it refused; none where the prepare came after `lock_by`
     """
 
     leg: Leg = field(default_factory=Leg)
     answered_us: int | None = None
     voted_us: int | None = None
     ended_us: int | None = None
-    detail: str = ""
+    refusal: Refusal | None = None
 
     @property
     def state(self) -> LegState:
@@ -102,7 +118,20 @@ class DealRecord:
         if self.state not in (DealState.ABORTED, DealState.CLOSED):
             return ""
         for chain, leg in self.legs.items():
-            if leg.detail:
-                return f"{chain}: {leg.detail}"
+            if leg.refusal is not None:
+                return f"{chain}: {leg.refusal.text}"
         missing = [chain for chain in self.legs if chain not in self.hub.votes]
         return f"not in time: {', '.join(missing)}"
+
+    @property
+    def causes(self) -> tuple[Refusal, ...]:
+        """The refusals that came before `decide_by`, in the order of the legs: what kept it from settling.
+
+        None where time alone aborted it: a leg that refuses later was late anyhow.
+        """
+        decide_by_us = self.hub.plan.deadlines.decide_by_us
+        return tuple(
+            leg.refusal
+            for leg in self.legs.values()
+            if leg.refusal is not None and leg.answered_us is not None and leg.answered_us < decide_by_us
+        )

@@ -4,6 +4,7 @@ ChainsError                 anything below, for one `except`
 ├── SeriesError             a text that is not a series id, or terms that make no series
 ├── PayoffError             legs or knots that make no payoff
 ├── WorldFileError          a world file that breaks its schema or contradicts itself
+├── MarketDataError         market data that cannot be read, or that make no market
 ├── LedgerError             a transfer that the ledger must not accept
 └── CommitError             a packet or a plan that the commit protocol has no transition for
 
@@ -26,6 +27,10 @@ class PayoffError(ChainsError, ValueError):
 
 class WorldFileError(ChainsError, ValueError):
     """A world file breaks its schema or contradicts itself."""
+
+
+class MarketDataError(ChainsError, ValueError):
+    """Market data cannot be read, or hold no market."""
 
 
 class LedgerError(ChainsError):

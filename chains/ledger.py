@@ -12,19 +12,21 @@ voided it can never be used again, which makes a repeated packet harmless.
 Which accounts may owe is decided by `may_owe` alone:
 
     owner:<address>     cash, coins and free long lots                   never owes
-    written:<address>   collateral, and the legs of written packages     owes series only
+    written:<address>/<maturity>
+                        written legs with their collateral               owes series of that maturity
     deal:<id>           in and out within one batch                      always zero
+    expiry:<maturity>   in and out within the one batch of its pay-out   always zero
     stock:<venue>       what a solver has put up behind its firm quotes  never owes
     bond:<solver>       on the hub, behind a solver's deals              never owes
     solver:<name>, fees:<what>, reserve                                  never owe
     venue:<id>          the venue's customers and makers together        may owe
     bridge:<id>         custody at the source (+), minted at the target (-); sums to zero over both
-    outside             the world beyond: faucet, settlement of expiries may owe
+    outside             the world beyond, as the faucet and where coins are sold at expiry: may owe
 
 Source: TigerBeetle's two-phase transfers (pending, post, void) and its rule that everything has a limit.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
@@ -40,8 +42,9 @@ OUTSIDE: Final = "outside"
 
 _OWES: Final[Mapping[str, str]] = {
     "owner": "nothing",
-    "written": "series",
+    "written": "its series",
     "deal": "nothing",
+    "expiry": "nothing",
     "solver": "nothing",
     "stock": "nothing",
     "bond": "nothing",
@@ -52,6 +55,7 @@ _OWES: Final[Mapping[str, str]] = {
     "outside": "anything",
 }
 _WITHOUT_ID: Final = frozenset({RESERVE, OUTSIDE})
+_PASSED_THROUGH: Final = ("deal:", "expiry:")
 
 
 def owner_account(owner: str) -> str:
@@ -59,9 +63,14 @@ def owner_account(owner: str) -> str:
     return f"owner:{owner.lower()}"
 
 
-def written_account(owner: str) -> str:
-    """Where an owner's collateral and written packages are; addresses are kept in lower case."""
-    return f"written:{owner.lower()}"
+def written_account(owner: str, maturity: str) -> str:
+    """Where an owner's written legs of a maturity (``BTC-26JUN26``) are, with the collateral behind them."""
+    return f"written:{owner.lower()}/{maturity}"
+
+
+def writer_account(written: str) -> str:
+    """The free account of whoever wrote what is in a `written:` account."""
+    return f"owner:{written.removeprefix('written:').partition('/')[0]}"
 
 
 def deal_account(deal: str) -> str:
@@ -82,6 +91,11 @@ def stock_account(venue: str) -> str:
 def bond_account(solver: str) -> str:
     """What a solver has put up on the hub for deals of its own that fail."""
     return f"bond:{solver}"
+
+
+def expiry_account(maturity: str) -> str:
+    """The account that the pay-out of a maturity passes through on a chain; always zero between batches."""
+    return f"expiry:{maturity}"
 
 
 def venue_account(venue: str) -> str:
@@ -111,7 +125,7 @@ def may_owe(account: str, asset: str) -> bool:
     if kind not in _OWES or bool(colon) == (kind in _WITHOUT_ID) or bool(colon) != bool(name):
         raise LedgerError(f"{account!r} is not an account of any known kind")
     rule = _OWES[kind]
-    return rule == "anything" or (rule == "series" and is_series_asset(asset))
+    return rule == "anything" or (rule == "its series" and asset.startswith(f"{name.partition('/')[2]}-"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +179,8 @@ class Ledger:
 
     def balance(self, account: str, asset: str) -> int:
         """What the account has of the asset, pending batches not counted."""
-        return self._balances.get(account, {}).get(asset, 0)
+        assets = self._balances.get(account)
+        return assets.get(asset, 0) if assets else 0
 
     def held(self, account: str, asset: str) -> int:
         """What pending batches will take from the account; zero where it may owe."""
@@ -182,6 +197,16 @@ class Ledger:
     def accounts(self) -> tuple[str, ...]:
         """Every account that has or owes anything, sorted."""
         return tuple(sorted(account for account, assets in self._balances.items() if any(assets.values())))
+
+    def holders(self, assets: Collection[str]) -> dict[str, dict[str, int]]:
+        """What every account has or owes of some assets, both sorted; without accounts that have none."""
+        return {
+            account: held
+            for account in self.accounts()
+            if (
+                held := {asset: amount for asset, amount in self.holdings(account).items() if asset in assets}
+            )
+        }
 
     def totals(self) -> dict[str, int]:
         """The sum of each asset over all accounts, counted afresh: all zero, or the ledger is broken."""
@@ -261,7 +286,7 @@ class Ledger:
     def _net(self, transfers: tuple[Transfer, ...]) -> _Net:
         net = _netted(transfers)
         for (account, asset), change in net.items():
-            if account.startswith("deal:"):
+            if account.startswith(_PASSED_THROUGH):
                 raise LedgerError(f"{self.chain}: {account} would keep {change} {asset}")
             place = (account, asset)
             balance = self.balance(account, asset)

@@ -28,6 +28,7 @@ class LiveListing:
         self._iv_bps: dict[Series, int] = alive
         self._terms = _terms_of(alive)
         self._ids = frozenset(terms.id for terms in self._terms)
+        self._highest_forwards = _highest(self._forwards)
 
     @property
     def iv_bps(self) -> Mapping[Series, int]:
@@ -48,6 +49,10 @@ class LiveListing:
         """The forward of a series' expiry, in micro-USD per coin."""
         return self._forwards[series.underlying, series.expiry]
 
+    def highest_forward(self, underlying: str) -> int:
+        """The highest forward of an underlying, in micro-USD per coin; 0 where it has none."""
+        return self._highest_forwards.get(underlying, 0)
+
     def next_expiry_us(self) -> int | None:
         """When the next series expires."""
         return min((series.expiry_us for series in self._iv_bps), default=None)
@@ -61,6 +66,7 @@ class LiveListing:
                 later = _later(series, days=self._roll_days)
                 kept.setdefault(later, iv_bps)
                 self._forwards.setdefault((later.underlying, later.expiry), self.forward(series))
+            self._highest_forwards = _highest(self._forwards)
         self._iv_bps = dict(sorted(kept.items()))
         self._terms = _terms_of(self._iv_bps)
         self._ids = frozenset(terms.id for terms in self._terms)
@@ -70,6 +76,13 @@ class LiveListing:
 def _later(series: Series, *, days: int) -> Series:
     expiry = series.expiry + days * _DAY_S
     return Series(underlying=series.underlying, expiry=expiry, strike=series.strike, kind=series.kind)
+
+
+def _highest(forwards: Mapping[tuple[str, int], int]) -> dict[str, int]:
+    highest: dict[str, int] = {}
+    for (underlying, _), price in forwards.items():
+        highest[underlying] = max(price, highest.get(underlying, 0))
+    return highest
 
 
 def _terms_of(listed: Mapping[Series, int]) -> tuple[SeriesTerms, ...]:

@@ -8,15 +8,12 @@ At the end it either consumes its lots and posts its batch, or unlocks and voids
 from collections.abc import Mapping
 
 from chains.commit import DealPlan, LegPlan
+from chains.deals import Refusal
 from chains.errors import CommitError, LedgerError
 from chains.ledger import Ledger, deal_account
 from chains.pledges import LotPledges
 from chains.venues import Venue
-
-
-def venue_of(offer_id: str) -> str:
-    """The venue whose offer this is: the part of the id before the first slash."""
-    return offer_id.partition("/")[0]
+from chains.venues.venue import venue_of
 
 
 class Locking:
@@ -47,15 +44,16 @@ class Locking:
         for leg in plan.legs:
             self.pledges.pledge(plan.deal, leg.chain, leg.lots)
 
-    def lock(self, deal: str, leg: LegPlan) -> str:
-        """Turn a leg's pledges into locks; an empty text, or what could not be had."""
+    def lock(self, deal: str, leg: LegPlan, *, now_us: int) -> Refusal | None:
+        """Turn a leg's pledges into locks, or say what could not be had."""
         self.pledges.end(deal, leg.chain)
         for index, (offer_id, lots) in enumerate(leg.lots):
-            if not self._venues[venue_of(offer_id)].lock(offer_id, lots):
+            text = self._venues[venue_of(offer_id)].lock(offer_id, lots, now_us=now_us)
+            if text:
                 self._end_lots(leg.lots[:index], commit=False)
-                return f"{offer_id} has no {lots} free lots"
+                return Refusal(text=text, offer=offer_id)
         refusal = self._hold(deal, leg)
-        if refusal:
+        if refusal is not None:
             self._end_lots(leg.lots, commit=False)
         return refusal
 
@@ -68,13 +66,16 @@ class Locking:
             ledger.void(deal)
         self._end_lots(leg.lots, commit=commit)
 
-    def _hold(self, deal: str, leg: LegPlan) -> str:
+    def _hold(self, deal: str, leg: LegPlan) -> Refusal | None:
         try:
             shortfall = self._ledgers[leg.chain].pend(deal, leg.transfers)
         except LedgerError as error:
             # The plan was checked when it was handed in: only a balance at the ledger's bound is left.
-            return str(error)
-        return f"{shortfall.account} is short of {shortfall.missing} {shortfall.asset}" if shortfall else ""
+            return Refusal(text=str(error))
+        if shortfall is None:
+            return None
+        text = f"{shortfall.account} is short of {shortfall.missing} {shortfall.asset}"
+        return Refusal(text=text, account=shortfall.account)
 
     def _end_lots(self, lots: tuple[tuple[str, int], ...], *, commit: bool) -> None:
         for offer_id, amount in lots:

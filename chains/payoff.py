@@ -116,11 +116,11 @@ class Payoff:
         return value + Fraction(rise * (price - start), self.prices[left + 1] - start)
 
 
-def package_payoff(legs: Iterable[tuple[Series, int]]) -> Payoff:
+def package_payoff(legs: Iterable[tuple[Series, int]], *, knots: Iterable[int] = ()) -> Payoff:
     """The payoff of holding lots of series that expire together; negative lots are owed.
 
-    Its knots are price 0 and every strike, flat ones included. No legs make the payoff that is
-    always zero.
+    Its knots are price 0, every strike, flat ones included, and `knots` (micro-USD). No legs make the
+    payoff that is always zero.
 
     Raises
     ------
@@ -128,7 +128,7 @@ def package_payoff(legs: Iterable[tuple[Series, int]]) -> Payoff:
         If the legs differ in underlying or expiry: such values never net.
     """
     held = _expiring_together(legs)
-    prices = sorted({0, *(series.strike * MICRO for series, _ in held)})
+    prices = sorted({0, *knots, *(series.strike * MICRO for series, _ in held)})
     return Payoff(
         prices=tuple(prices),
         values=tuple(_pico_value(held, price) for price in prices),

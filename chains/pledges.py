@@ -17,6 +17,7 @@ import msgspec
 from chains.errors import CommitError
 from chains.snapshot import BridgeTerms
 from chains.units import USDC
+from chains.venues.venue import venue_of
 
 
 @dataclass(slots=True)
@@ -103,6 +104,13 @@ class LotPledges:
     def pledged(self, offer_id: str) -> int:
         """Lots of an offer that are pledged."""
         return self._by_offer.get(offer_id, 0)
+
+    def by_venue(self) -> dict[str, dict[str, int]]:
+        """Everything that is pledged, as lots by offer for each venue that has any."""
+        found: dict[str, dict[str, int]] = {}
+        for offer_id, lots in self._by_offer.items():
+            found.setdefault(venue_of(offer_id), {})[offer_id] = lots
+        return found
 
     def pledge(self, deal: str, chain: str, lots: tuple[tuple[str, int], ...]) -> None:
         """Pledge (offer, lots) for a deal's leg on a chain."""

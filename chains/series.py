@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from chains.errors import SeriesError
@@ -21,6 +22,9 @@ LOT_SIZES: Final[dict[str, tuple[int, int]]] = {"BTC": (1, 100), "ETH": (1, 10)}
 
 STRIKE_MAX: Final = 10_000_000
 """The highest strike in USD: keeps `strike * lots` far inside the wire's integers."""
+
+KEPT_MAX: Final = 16_384
+"""How many ids that were read are remembered: every order names some, and a market lists hundreds."""
 
 _MONTHS: Final = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _PATTERN: Final = re.compile(r"([A-Z]{2,8})-([1-9]\d?)([A-Z]{3})(\d{2})-([1-9]\d{0,7})-([CP])", re.ASCII)
@@ -78,13 +82,19 @@ class Series:
         return LOT_SIZES[self.underlying]
 
 
+def maturity_of(series: str) -> str:
+    """What a series id shares with every series that expires together with it: ``BTC-26JUN26``."""
+    return series.rsplit("-", 2)[0]
+
+
 def expiry_of(day: date) -> int:
     """The instant, in seconds, at which options of that day expire."""
     return int(datetime(day.year, day.month, day.day, EXPIRY_HOUR_UTC, tzinfo=UTC).timestamp())
 
 
+@lru_cache(maxsize=KEPT_MAX)
 def parse_series(text: str) -> Series:
-    """Read a series id.
+    """Read a series id. Ids that were read before are remembered; texts that are none are not.
 
     Raises
     ------

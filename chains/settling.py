@@ -9,7 +9,9 @@ chain is in its first block after that instant; a block is final `finality_us` l
     ->  final: decision packets  ->  each chain's block: release or refund  ->  final: acknowledgement
     ->  hub block: SETTLED or CLOSED
 
-and the first hub block at or past `decide_by` aborts what is still undecided. An acknowledgement waits
+and the first hub block at or past `decide_by` aborts what is still undecided. A chain locks nothing
+after `lock_by`: a refusal is always safe, and so no leg is locked past the deal's release bound, however
+late it was handed in. An acknowledgement waits
 for the finality of its own block, so the hub may close a deal after its release bound; the legs
 themselves end within it. A deal on one chain alone is one transaction in that chain's first block after
 `relay_us`: it locks and releases, or leaves no trace.
@@ -24,7 +26,8 @@ from chains.errors import CommitError
 from chains.locking import Locking
 from chains.pledges import BridgePledges
 from chains.snapshot import ChainTerms
-from chains.units import ceil_div, floor_div
+from chains.timeline import next_block
+from chains.units import ceil_div
 
 
 class Settling:
@@ -83,13 +86,16 @@ class Settling:
                 raise CommitError(f"deal {plan.deal!r} has no leg at both ends of bridge {name!r}")
         self.bridges.check(plan.bridges)
         self.locking.pledge(plan)
+        if now_us > plan.deadlines.lock_by_us:
+            for chain in plan.chains:
+                self.locking.pledges.end(plan.deal, chain)
         self.bridges.pledge(plan.bridges)
         legs = {chain: LegRecord() for chain in plan.chains}
         self.deals[plan.deal] = DealRecord(hub=HubDeal(plan), legs=legs, prepared_us=now_us)
         if plan.is_alone:
             self._send_out(PacketKind.ALONE, plan.deal, plan.chains[0], now_us)
             return
-        written_us = _next_block(self._hub, now_us)
+        written_us = next_block(self._hub, now_us)
         decide_by = ceil_div(plan.deadlines.decide_by_us, self._hub.block_us) * self._hub.block_us
         self._enter(written_us, Packet(PacketKind.WRITE, plan.deal))
         self._enter(max(decide_by, written_us), Packet(PacketKind.TIME, plan.deal))
@@ -117,9 +123,13 @@ class Settling:
         self._await_finality(packet, leg.state, now_us)
 
     def _answer(self, packet: Packet, record: DealRecord, now_us: int) -> None:
-        leg = record.legs[packet.place]
-        leg.detail = self.locking.lock(packet.deal, record.hub.plan.leg(packet.place))
-        leg.leg.on_prepare(can_lock=not leg.detail)
+        leg, plan = record.legs[packet.place], record.hub.plan
+        in_time = now_us <= plan.deadlines.lock_by_us
+        if in_time:
+            leg.refusal = self.locking.lock(packet.deal, plan.leg(packet.place), now_us=now_us)
+        else:
+            self.locking.pledges.end(packet.deal, packet.place)
+        leg.leg.on_prepare(can_lock=in_time and leg.refusal is None)
         leg.answered_us = now_us
 
     def _leg_final(self, packet: Packet, record: DealRecord, now_us: int) -> None:
@@ -215,17 +225,12 @@ class Settling:
     def _send_out(self, kind: PacketKind, deal: str, chain: str, now_us: int) -> None:
         """Relay a packet from the hub to a chain, into its next block."""
         terms = self._chains[chain]
-        self._enter(_next_block(terms, now_us + terms.relay_us), Packet(kind, deal, chain))
+        self._enter(next_block(terms, now_us + terms.relay_us), Packet(kind, deal, chain))
 
     def _send_back(self, kind: PacketKind, deal: str, chain: str, now_us: int) -> None:
         """Relay a packet from a chain to the hub, into its next block."""
         arrival_us = now_us + self._chains[chain].relay_us
-        self._enter(_next_block(self._hub, arrival_us), Packet(kind, deal, chain))
+        self._enter(next_block(self._hub, arrival_us), Packet(kind, deal, chain))
 
     def _enter(self, at_us: int, packet: Packet) -> None:
         self._schedule(at_us, Priority.PROTOCOL, packet)
-
-
-def _next_block(chain: ChainTerms, after_us: int) -> int:
-    """The first block strictly after an instant: blocks lie at the multiples of the block time."""
-    return (floor_div(after_us, chain.block_us) + 1) * chain.block_us

@@ -8,6 +8,7 @@ payoff knots are integer micro-USD. No float enters anything that decides.
 Every integer on the wire is below 2**53 in size, so that any JSON reader keeps it exact.
 """
 
+from math import isqrt
 from typing import Final, NewType
 
 ChainId = NewType("ChainId", str)
@@ -43,3 +44,8 @@ def ceil_div(numerator: int, denominator: int) -> int:
 def floor_div(numerator: int, denominator: int) -> int:
     """Divide and round towards minus infinity (`denominator` > 0); the named twin of `ceil_div`."""
     return numerator // denominator
+
+
+def nearest_root(numerator: int, denominator: int) -> int:
+    """The integer nearest to sqrt(numerator / denominator) (`numerator` >= 0, `denominator` > 0)."""
+    return (isqrt(4 * numerator // denominator) + 1) // 2

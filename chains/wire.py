@@ -1,7 +1,8 @@
-"""The base of every struct that crosses the wire, and the bounded integers it is made of."""
+"""The base of every struct that crosses the wire, the bounded integers it is made of, and its schema."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
+import msgspec
 from msgspec import Meta, Struct
 
 from chains.units import WIRE_MAX
@@ -16,3 +17,9 @@ Signed = Annotated[int, Meta(ge=-WIRE_MAX, le=WIRE_MAX)]
 
 class Wire(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """A frozen struct that refuses unknown fields; subclasses add ``kw_only=True``."""
+
+
+def json_schema(kind: Any) -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of a wire struct, generated from the code."""
+    schema = msgspec.json.schema(kind)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

@@ -6,15 +6,14 @@ does not matter in which steps time advances. Every venue draws its outside flow
 its own, which hangs on the seed and the venue's id alone: adding a venue or a deal disturbs no other.
 
 A snapshot shows what can be pledged now: offers and bridge capacity without what deals in flight have
-pledged or locked, and no series that has expired.
+pledged or locked, and no series that has expired. The instant it expires, `chains.expiry` pays it out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from types import MappingProxyType
 from typing import NamedTuple
 
-import msgspec
 import numpy as np
 
 from chains.agenda import Agenda, Priority
@@ -22,14 +21,16 @@ from chains.audit import audit_world
 from chains.commit import DealPlan
 from chains.deals import DealRecord, DealUpdate, Packet
 from chains.errors import ChainsError
+from chains.expiry import pay_out
 from chains.ledger import OUTSIDE, Ledger, Transfer, owner_account
 from chains.listing import LiveListing
 from chains.locking import Locking
 from chains.oracle import Marks
 from chains.pledges import BridgePledges
-from chains.series import LOT_SIZES
+from chains.series import LOT_SIZES, maturity_of
 from chains.settling import Settling
-from chains.snapshot import Offer, Snapshot
+from chains.snapshot import Offer, Snapshot, StockQuote
+from chains.stocks import Stocks
 from chains.units import USDC
 from chains.venues import Venue
 from chains.world_file import WorldSpec, check_world
@@ -70,8 +71,11 @@ class World:
         self._listing = LiveListing(spec, start_us=start_us)
         self._marks = Marks(self._listing, round_us=spec.oracle.round_us)
         self._ledgers = {chain.id: Ledger(chain.id) for chain in spec.chains}
+        self._settled: dict[str, int] = {}
         self._venues: dict[str, Venue] = {
-            venue.id: venue.open_venue(start_us=start_us, stream=_stream(seed, f"flow/{venue.id}"))
+            venue.id: venue.open_venue(
+                start_us=start_us, stream=_stream(seed, f"flow/{venue.id}"), feed=self._marks
+            )
             for venue in spec.venues
         }
         self._settling = Settling(
@@ -81,7 +85,11 @@ class World:
             bridges=BridgePledges(spec.bridges),
             schedule=self._agenda.enter,
         )
-        listed = {terms.id for terms in self._listing.terms}
+        listed = self._listing.ids
+        self._stocks = Stocks(
+            venues=self._venues, ledgers=self._ledgers, pledges=self._settling.locking.pledges
+        )
+        self._stocks.fund(listed)
         expired = {series.id for series in spec.series} - listed
         for name, venue in self._venues.items():
             venue.delist(expired)
@@ -112,6 +120,20 @@ class World:
     def listed(self) -> frozenset[str]:
         """The ids of the series that are listed now."""
         return self._listing.ids
+
+    @property
+    def maturities(self) -> tuple[str, ...]:
+        """What is listed, by underlying and expiry, such as ``BTC-26JUN26``; in the order of the listing."""
+        return tuple(dict.fromkeys(maturity_of(terms.id) for terms in self._listing.terms))
+
+    def highest_forward(self, underlying: str) -> int:
+        """The highest forward of an underlying, in micro-USD per coin; 0 where nothing of it is listed."""
+        return self._listing.highest_forward(underlying)
+
+    @property
+    def settlement_prices(self) -> Mapping[str, int]:
+        """At what price each maturity that has expired was paid out, in micro-USD per coin."""
+        return MappingProxyType(self._settled)
 
     def next_event_us(self) -> int | None:
         """When something happens next; None if nothing ever will."""
@@ -148,7 +170,7 @@ class World:
             bridges=self._settling.bridges.terms(),
             venues=tuple(venue.terms(self._now_us) for venue in self._venues.values()),
             series=self._listing.terms,
-            offers=tuple(self._free_offers()),
+            offers=self._free_offers(),
             marks=self._marks.at(self._now_us),
         )
 
@@ -180,20 +202,64 @@ class World:
         account = owner_account(owner)
         self._ledgers[chain].record([Transfer(debit=OUTSIDE, credit=account, asset=asset, amount=amount)])
 
+    def transfer(self, chain: str, transfers: Iterable[Transfer]) -> None:
+        """Move funds on a chain at once and outside any deal, whole or not at all.
+
+        Raises
+        ------
+        ChainsError
+            If there is no such chain.
+        LedgerError
+            If an account that may not owe has less available, or a balance would leave its bounds.
+        """
+        if chain not in self._ledgers:
+            raise ChainsError(f"there is no chain {chain!r}")
+        self._ledgers[chain].record(transfers)
+
+    @property
+    def stock_solvers(self) -> dict[str, str]:
+        """The solver behind each venue of kind ``stock``."""
+        return self._stocks.solvers
+
+    def stock_of(self, venue: str) -> dict[str, int]:
+        """What is free to quote at a stock venue: micro-USDC, and lots by series, sorted by asset.
+
+        That is all the solver has put up and deals have neither pledged nor locked, whatever part of it
+        is on offer now: a new set of quotes takes the place of the old one.
+
+        Raises
+        ------
+        ChainsError
+            If there is no stock venue of that name.
+        """
+        return self._stocks.free(venue, listed=self._listing.ids)
+
+    def quote_stock(self, venue: str, quotes: Sequence[StockQuote]) -> str:
+        """Replace the quotes of a stock venue: an empty text, or why not, and then the old ones stay.
+
+        Call it between the decision of one round and the cut of the next. Only deals that were handed
+        in before can still have the old quotes, so an auction that was cut with them and is not yet
+        decided would be left with offers that nobody can pledge.
+        """
+        return self._stocks.quote(venue, quotes, listed=self._listing.ids)
+
     def audit(self) -> list[str]:
         """Every broken invariant, one line each; none in a sound world."""
         return audit_world(
-            spec=self._spec, ledgers=self._ledgers, venues=self._venues, settling=self._settling
+            spec=self._spec,
+            ledgers=self._ledgers,
+            venues=self._venues,
+            settling=self._settling,
+            stocks=self._stocks,
         )
 
-    def _free_offers(self) -> list[Offer]:
-        pledges = self._settling.locking.pledges
-        offers = [offer for venue in self._venues.values() for offer in venue.offers(self._now_us)]
-        return [
-            msgspec.structs.replace(offer, lots=free) if free != offer.lots else offer
-            for offer in offers
-            if (free := offer.lots - pledges.pledged(offer.id)) > 0
-        ]
+    def _free_offers(self) -> tuple[Offer, ...]:
+        pledged = self._settling.locking.pledges.by_venue()
+        return tuple(
+            offer
+            for name, venue in self._venues.items()
+            for offer in venue.offers(self._now_us, pledged.get(name, {}))
+        )
 
     def _flow(self, name: str) -> None:
         venue = self._venues[name]
@@ -210,6 +276,7 @@ class World:
         expired = self._listing.expire(self._now_us)
         for venue in self._venues.values():
             venue.delist(expired)
+        self._settled |= pay_out(self._ledgers.values(), expired, forward=self._listing.forward)
         self._await_expiry()
 
     def _await_expiry(self) -> None:

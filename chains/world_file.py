@@ -7,7 +7,7 @@ refused, integers are in range, sizes and counts are bounded), and that it does 
 itself. Each refusal names the field and the value. The bounds are our own.
 
 Expiries are calendar days, but a file can be moved in time: `shift_expiries` renames every series by
-the same number of whole days.
+the same number of whole days, and keeps what each is worth at the start.
 """
 
 import re
@@ -21,9 +21,10 @@ from msgspec import Meta
 from chains.errors import SeriesError, WorldFileError
 from chains.series import Series, parse_series
 from chains.snapshot import BridgeTerms, ChainTerms
-from chains.units import BPS, MICRO, ceil_div
+from chains.units import BPS, MICRO, ceil_div, nearest_root
 from chains.venues import AnyVenueSpec
 from chains.venues.flow import MEAN_GAP_LEAST_US
+from chains.venues.stock import StockSpec
 from chains.wire import Count, Id, Positive, Wire
 
 WORLD_FORMAT: Final = "solvent.world/1"
@@ -35,8 +36,14 @@ SERIES_MAX: Final = 20_000
 VENUE_ENTRIES_MAX: Final = 500_000
 """Levels of all order books together, and what other kinds of venue count as their entries."""
 
+HOLDINGS_MAX: Final = 2**51
+"""Solver stock of one asset on one chain: a quarter of what a ledger holds, so that deposits fit too."""
+
 FIRST_EXPIRY_AFTER_US: Final = 3_600 * MICRO
 """How long the first series still has to live, at the least, after its expiry was shifted."""
+
+IV_BPS_MAX: Final = 100_000
+"""The highest volatility of a mark: 1,000 %."""
 
 _DAY_S: Final = 86_400
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
@@ -46,7 +53,7 @@ class SeriesListing(Wire, frozen=True, kw_only=True):
     """A series that is listed at the start; `iv_bps` is the volatility of its mark (6986 is 69.86 %)."""
 
     id: Id
-    iv_bps: Annotated[int, Meta(ge=1, le=100_000)]
+    iv_bps: Annotated[int, Meta(ge=1, le=IV_BPS_MAX)]
 
 
 class Forward(Wire, frozen=True, kw_only=True):
@@ -131,7 +138,11 @@ def shift_expiries(spec: WorldSpec, *, start_us: int) -> WorldSpec:
     """Move a world to another start: every expiry by the same number of whole days.
 
     It is the smallest number, negative ones included, with which the first expiry lies at least
-    `FIRST_EXPIRY_AFTER_US` after `start_us`; the names of all series follow.
+    `FIRST_EXPIRY_AFTER_US` after `start_us`, and less than half a day nearer to it than in the file; the
+    names of all series follow. Expiries fall at one hour of the day, so the time left to each changes by
+    up to a day, the same for all. Every mark keeps its price: volatilities change so that the total
+    variance (volatility squared times the time left) is that of the file, to the nearest basis point,
+    since a book is quoted in prices and those do not change.
 
     Raises
     ------
@@ -139,19 +150,35 @@ def shift_expiries(spec: WorldSpec, *, start_us: int) -> WorldSpec:
         If the dates cannot be written as series ids (years 2000 to 2099).
     """
     parsed = [parse_series(listing.id) for listing in spec.series]
-    first_us = min((series.expiry_us for series in parsed), default=start_us + FIRST_EXPIRY_AFTER_US)
-    days = ceil_div(start_us + FIRST_EXPIRY_AFTER_US - first_us, _DAY_S * MICRO)
+    first_us = min((series.expiry_us for series in parsed), default=spec.start_us)
+    least_us = max(FIRST_EXPIRY_AFTER_US, first_us - spec.start_us - _DAY_S * MICRO // 2 + 1)
+    days = ceil_div(start_us + least_us - first_us, _DAY_S * MICRO)
     renamed = {str(series.id): _later(series, days=days) for series in parsed}
     return msgspec.structs.replace(
         spec,
         start_us=start_us,
-        series=tuple(SeriesListing(id=renamed[each.id], iv_bps=each.iv_bps) for each in spec.series),
+        series=tuple(
+            SeriesListing(
+                id=renamed[listing.id],
+                iv_bps=_same_variance(
+                    listing.iv_bps,
+                    before_us=series.expiry_us - spec.start_us,
+                    after_us=series.expiry_us + days * _DAY_S * MICRO - start_us,
+                ),
+            )
+            for listing, series in zip(spec.series, parsed, strict=True)
+        ),
         forwards=tuple(
             msgspec.structs.replace(forward, expiry=forward.expiry + days * _DAY_S)
             for forward in spec.forwards
         ),
         venues=tuple(venue.with_series(renamed) for venue in spec.venues),
     )
+
+
+def _same_variance(iv_bps: int, *, before_us: int, after_us: int) -> int:
+    """The volatility that has the same total variance over another time."""
+    return min(max(1, nearest_root(iv_bps * iv_bps * before_us, after_us)), IV_BPS_MAX)
 
 
 def _later(series: Series, *, days: int) -> str:
@@ -175,6 +202,7 @@ def _contradictions(spec: WorldSpec) -> Iterator[Contradiction]:
     yield from _series(spec)
     yield from _forwards(spec)
     yield from _venues(spec, chains)
+    yield from _holdings(spec)
 
 
 def _counts(spec: WorldSpec) -> Iterator[Contradiction]:
@@ -184,7 +212,7 @@ def _counts(spec: WorldSpec) -> Iterator[Contradiction]:
         ("bridges", len(spec.bridges), BRIDGES_MAX),
         ("venues", len(spec.venues), VENUES_MAX),
         ("series", len(spec.series), SERIES_MAX),
-        ("venues[].levels", entries, VENUE_ENTRIES_MAX),
+        ("venues[].size", entries, VENUE_ENTRIES_MAX),
     ):
         if count > most:
             yield field, count, f"entries are more than {most}"
@@ -266,6 +294,21 @@ def _venues(spec: WorldSpec, chains: Collection[str]) -> Iterator[Contradiction]
         inner = venue.contradiction(listed)
         if inner is not None:
             yield f"{field}.{inner[0]}", inner[1], inner[2]
+
+
+def _holdings(spec: WorldSpec) -> Iterator[Contradiction]:
+    totals: dict[tuple[str, str], int] = {}
+    for index, venue in enumerate(spec.venues):
+        holdings = venue.holdings if isinstance(venue, StockSpec) else ()
+        for place, (asset, amount) in enumerate(holdings):
+            total = totals.get((venue.chain, asset), 0) + amount
+            totals[venue.chain, asset] = total
+            if total > HOLDINGS_MAX:
+                yield (
+                    f"venues[{index}].holdings[{place}][1]",
+                    amount,
+                    f"brings the {asset} of all stock on {venue.chain} to more than {HOLDINGS_MAX}",
+                )
 
 
 def _value_at(data: bytes, message: str) -> str:

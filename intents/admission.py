@@ -23,7 +23,6 @@ from chains.units import MICRO
 from intents.reading import read_message
 from intents.refusals import Code, Refused, refuse
 from intents.typed_data import (
-    NO_GROUP,
     Cancel,
     CancelIntents,
     Domain,
@@ -95,7 +94,7 @@ def read_signed_intent(body: bytes) -> SignedIntent | Refused:
         return read
     intent, signature = read
     assert isinstance(intent, OptionIntent)
-    return _check_shape(intent) or SignedIntent(intent=intent, signature=signature)
+    return check_shape(intent) or SignedIntent(intent=intent, signature=signature)
 
 
 def read_signed_cancel(body: bytes) -> SignedCancel | Refused:
@@ -135,7 +134,7 @@ def check_terms(intent: OptionIntent, terms: MarketTermsView, now_us: int) -> Re
 
 def legs_of(intent: OptionIntent) -> Legs:
     """(series, lots per unit), as signed."""
-    return tuple((leg.series, leg.ratio) for leg in intent.legs)
+    return tuple([(leg.series, leg.ratio) for leg in intent.legs])
 
 
 def ends_us(intent: OptionIntent) -> int:
@@ -143,11 +142,8 @@ def ends_us(intent: OptionIntent) -> int:
     return min(intent.valid_until * MICRO, *(parse_series(leg.series).expiry_us for leg in intent.legs))
 
 
-def _check_shape(intent: OptionIntent) -> Refused | None:
-    if intent.reduce_only:
-        return refuse(Code.UNSUPPORTED, "reduceOnly", True, "reduce-only intents are not traded yet")
-    if intent.group != NO_GROUP:
-        return refuse(Code.UNSUPPORTED, "group", intent.group, "one-cancels-other groups are not traded yet")
+def check_shape(intent: OptionIntent) -> Refused | None:
+    """Refuse an intent whose numbers make no sense together, in whatever market."""
     if intent.units < 1:
         return refuse(Code.BAD_UNITS, "units", intent.units, f"units is {intent.units}, but must be positive")
     if not 1 <= intent.min_units <= intent.units:
@@ -176,6 +172,9 @@ def _check_legs(intent: OptionIntent) -> Refused | None:
         if abs(leg.ratio) * intent.units > LIMITS.lots_max:
             message = f"ratio times units is above {LIMITS.lots_max} lots"
             return refuse(Code.OUT_OF_RANGE, f"{field}.ratio", leg.ratio, message)
+        if intent.reduce_only and leg.ratio > 0:
+            message = f"a reduce-only intent only sells what is held, and buys {leg.ratio} {leg.series}"
+            return refuse(Code.NOT_REDUCING, f"{field}.ratio", leg.ratio, message)
         seen.add(leg.series)
     return None
 

@@ -3,87 +3,52 @@
 Admission is the one consistency point. An intent is admitted only if what it can require at worst
 (`intents.collateral`) is free on its chain:
 
-    free = posted balance of `owner:` - everything reserved by the owner's other intents there
+    free = funds of `owner:` - everything reserved by the owner's intents there, never negative
 
-What is reserved for an intent is `requirement.reserved(open + settling)`: it shrinks with every fill,
+What is reserved for an intent is `requirement.reserved(covered + settling)`: it shrinks with every fill,
 at cancel and at expiry, and for units in settlement it lives until their deal has settled or closed,
-whatever `validUntil`. While a deal is under way the ledger holds the same funds back as pending
-transfers; they are counted here, and only here. So `funds` must give the *posted* balance, with
-pending transfers not subtracted, and a deal is reported to `settle` or `abort` only when every one
-of its legs has posted or voided. In the moment between its own leg and the deal's last one, an owner's
-free funds are understated, never overstated.
+whatever `validUntil`. The members of a one-cancels-other group share what they reserve
+(`intents.reservations`). While a deal is under way the ledger holds the same funds back as pending
+transfers; they are counted here, and only here. So `funds` must give the balance with pending transfers
+not subtracted, and a deal is reported to `settle` or `abort` only when every one of its legs has posted
+or voided: until then, what one of its legs has taken from an owner counts as still there.
+
+*Covered* are the open units that may be filled now. Of most intents that is every one. A reduce-only
+intent takes nothing but lots that are held: a unit of it is covered when everything that it ties up is
+free, lots and, where its limit is positive, cash. One unit must be at admission; more are when the owner
+has bought more, at the next cut, the oldest intents first. It never needs collateral.
+
+A round offers what is covered. Withheld from it are intents whose group has another member in settlement,
+and reduce-only ones of which fewer units are covered than the least that their owner accepts: `minUnits`,
+or all that is left where that is less.
+
+At the instant a series expires its lots leave the ledger. An intent that would have closed some and is in
+a round just then holds them in name only until the round ends: it can never be settled, so nobody is
+short of them.
 
 The book never reads a clock and never rolls back: a refusal changes nothing. `BookIntent` is a frozen
 value; every change puts a new one in its place.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
 
-from chains.package import Legs
-from chains.units import WIRE_MAX
-from intents.admission import LIMITS, ends_us, legs_of
-from intents.collateral import Requirement, requirement_of
+from msgspec.structs import replace
+
+from intents.admission import LIMITS, ends_us
+from intents.entries import BookIntent, Fill
 from intents.errors import BookError
-from intents.lifecycle import ENDED, Input, State, Status, next_state, status_of
+from intents.groups import Groups, pot_of
+from intents.lifecycle import ENDED, Input, State, next_state
+from intents.means import Funds, Means
 from intents.refusals import Code, Refused, refuse
-from intents.typed_data import OptionIntent
+from intents.reservations import Place, Pot, Reservations
+from intents.typed_data import NO_GROUP, OptionIntent
+from solvers.outcome import Numbers
+from solvers.reasons import OrderReason
 
-Funds = Callable[[str, str, str], int]
-"""(owner, chain, asset) -> posted balance of the owner's free account there."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fill:
-    """Units that one deal settled, and what the owner paid for them in micro-USDC (negative: received)."""
-
-    deal: str
-    units: int
-    payment: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BookIntent:
-    """One intent and where its units are; `admitted` counts intents in the order of admission.
-
-    `ends_us` is when it ends by itself, `cancelled_us` when its owner asked to cancel it. Units that are
-    neither open, settling nor filled are gone.
-    """
-
-    id: str
-    intent: OptionIntent
-    admitted: int
-    admitted_us: int
-    ends_us: int
-    requirement: Requirement
-    open: int
-    settling: int = 0
-    filled: int = 0
-    state: State = State.WAITING
-    cancelled_us: int | None = None
-    fills: tuple[Fill, ...] = ()
-
-    @property
-    def owner(self) -> str:
-        """The owner's address."""
-        return self.intent.owner
-
-    @property
-    def legs(self) -> Legs:
-        """(series, lots per unit), as signed."""
-        return legs_of(self.intent)
-
-    @property
-    def status(self) -> Status:
-        """What users see."""
-        return status_of(self.state, units=self.intent.units, settling=self.settling, filled=self.filled)
-
-    @property
-    def payment(self) -> int:
-        """Micro-USDC paid over all fills; negative where the owner received."""
-        return sum(fill.payment for fill in self.fills)
+__all__ = ["Book", "BookIntent", "Fill", "Funds"]
 
 
 class Book:
@@ -95,10 +60,12 @@ class Book:
         self._of_owner: defaultdict[str, list[str]] = defaultdict(list)
         self._active: defaultdict[str, dict[str, None]] = defaultdict(dict)
         self._waiting: set[str] = set()
+        self._uncovered: set[str] = set()
         self._ends: list[tuple[int, int, str]] = []
         self._nonces: dict[tuple[str, int], str] = {}
         self._floors: dict[str, int] = {}
-        self._reserved: defaultdict[str, dict[tuple[str, str], int]] = defaultdict(dict)
+        self._reservations = Reservations()
+        self._groups = Groups()
         self._round: dict[str, None] | None = None
         self._deals: dict[str, dict[str, Fill]] = {}
 
@@ -111,14 +78,15 @@ class Book:
         entry = self._entries.get(id_)
         if entry is not None:
             return entry
-        requirement = self._require(intent, funds)
-        refused = (
-            self._check_nonce(intent)
-            or self._check_count(intent)
-            or self._check_funds(intent, requirement, funds)
-        )
+        pot = pot_of(id_, intent)
+        refused = self._check_nonce(intent) or self._check_count(intent) or self._check_group(intent, pot)
         if refused is not None:
             return refused
+        means = Means(intent=intent, pot=pot, reservations=self._reservations, funds=funds)
+        requirement = means.requirement()
+        covered = means.cover(requirement)
+        if isinstance(covered, Refused):
+            return covered
         entry = BookIntent(
             id=id_,
             intent=intent,
@@ -127,12 +95,17 @@ class Book:
             ends_us=ends_us(intent),
             requirement=requirement,
             open=intent.units,
+            uncovered=intent.units - covered,
         )
         self._nonces[intent.owner, intent.nonce] = id_
         self._of_owner[intent.owner].append(id_)
         heappush(self._ends, (entry.ends_us, entry.admitted, id_))
         self._put(entry)
         return entry
+
+    def means_of(self, intent: OptionIntent, funds: Funds) -> Means:
+        """What its owner has for an intent that is not in the market, as admission would see it."""
+        return Means(intent=intent, pot=pot_of("", intent), reservations=self._reservations, funds=funds)
 
     def cancel(self, owner: str, ids: Iterable[str], *, now_us: int) -> Refused | tuple[BookIntent, ...]:
         """Cancel what is open of some intents of one owner: all of them, or none if one is refused.
@@ -163,11 +136,34 @@ class Book:
                 ended.append(self._step(entry, Input.EXPIRE))
         return tuple(ended)
 
+    def extend_cover(self, funds: Funds) -> tuple[BookIntent, ...]:
+        """Cover more units of reduce-only intents where their owners have bought more, oldest first."""
+        extended = []
+        waiting = (self._entries[id_] for id_ in self._uncovered & self._waiting)
+        for entry in sorted(waiting, key=lambda entry: entry.admitted):
+            means = Means(intent=entry.intent, pot=entry.pot, reservations=self._reservations, funds=funds)
+            backed = means.backed(entry.requirement)
+            more = min(entry.uncovered, backed - entry.covered - entry.settling)
+            if more > 0:
+                extended.append(self._put(replace(entry, uncovered=entry.uncovered - more)))
+        return tuple(extended)
+
     def open_orders(self, now_us: int) -> Iterator[BookIntent]:
-        """Intents that may take part in a round now, with open units, in the order of admission."""
-        for entry in sorted((self._entries[id_] for id_ in self._waiting), key=lambda entry: entry.admitted):
-            if entry.ends_us > now_us:
-                yield entry
+        """Intents that may take part in a round now, in the order of admission."""
+        return (entry for entry in self._in_order(now_us) if not self._is_withheld(entry))
+
+    def withheld_orders(self, now_us: int) -> Iterator[BookIntent]:
+        """Intents with open units that may not take part in a round now, in the order of admission."""
+        return (entry for entry in self._in_order(now_us) if self._is_withheld(entry))
+
+    def why_withheld(self, entry: BookIntent) -> tuple[OrderReason, Numbers]:
+        """The reason of an intent that may not take part in a round now, and the units behind it."""
+        other = self._groups.settling_beside(entry.pot, entry.id)
+        if other is not None:
+            units = self._entries[other].settling
+            return OrderReason.WITHHELD, Numbers(where=other, found=units, allowed=0)
+        numbers = Numbers(where=entry.id, found=entry.covered, allowed=entry.least_units)
+        return OrderReason.NOT_COVERED, numbers
 
     def begin_round(self, ids: Iterable[str]) -> None:
         """Freeze the intents that take part in a round, until `end_round`.
@@ -181,8 +177,8 @@ class Book:
             raise BookError("a round is under way")
         chosen = dict.fromkeys(ids)
         for id_ in chosen:
-            if id_ not in self._waiting:
-                raise BookError(f"intent {id_} has no open units for a round")
+            if id_ not in self._waiting or self._is_withheld(self._entries[id_]):
+                raise BookError(f"intent {id_} has no units for a round")
         for id_ in chosen:
             entry = self._entries[id_]
             self._step(entry, Input.CUT_LAST if entry.intent.immediate else Input.CUT)
@@ -222,21 +218,25 @@ class Book:
         Raises
         ------
         BookError
-            If the intent is not in the round, has fewer units open, is in the deal already, or
-            would pay more than it signed for.
+            If the intent is not in the round, has fewer units covered, is in the deal already, would pay
+            more than it signed for, or if another member of its group is in settlement or was filled.
         """
         entry = self._entries.get(id_)
         if entry is None or id_ not in (self._round or {}):
             raise BookError(f"intent {id_} is not in the round")
-        if not 1 <= units <= entry.open or id_ in self._deals.get(deal, {}):
-            raise BookError(f"intent {id_} cannot pledge {units} of {entry.open} open units to deal {deal}")
+        if not 1 <= units <= entry.covered or id_ in self._deals.get(deal, {}):
+            raise BookError(f"intent {id_} cannot pledge {units} of {entry.covered} units to deal {deal}")
         if payment > entry.intent.limit * units:
             raise BookError(f"intent {id_} would pay {payment} for {units} units, above its limit")
+        if self._is_excluded(entry):
+            raise BookError(f"intent {id_} cannot be filled beside another of its group")
         self._deals.setdefault(deal, {})[id_] = Fill(deal=deal, units=units, payment=payment)
         return self._put(replace(entry, open=entry.open - units, settling=entry.settling + units))
 
     def settle(self, deal: str) -> tuple[BookIntent, ...]:
         """Every leg of a deal has posted: its units are filled, and their reservations released.
+
+        The other members of their groups are cancelled; what took part in the deal is returned.
 
         Raises
         ------
@@ -253,6 +253,7 @@ class Book:
                 fills=(*entry.fills, fill),
             )
             settled.append(self._put(changed))
+            self._cancel_others(changed)
         return tuple(settled)
 
     def abort(self, deal: str) -> tuple[BookIntent, ...]:
@@ -273,11 +274,15 @@ class Book:
 
     def reserved(self, owner: str, chain: str, asset: str) -> int:
         """What an owner's intents hold of one asset on one chain, open and in settlement."""
-        return self._reserved[owner].get((chain, asset), 0) if owner in self._reserved else 0
+        return self._reservations.held(owner, (chain, asset))
 
-    def reservations(self, owner: str) -> dict[tuple[str, str], int]:
+    def reservations(self, owner: str) -> dict[Place, int]:
         """Everything an owner's intents hold, by (chain, asset), sorted, without zeros."""
-        return dict(sorted(self._reserved[owner].items())) if owner in self._reserved else {}
+        return self._reservations.of_owner(owner)
+
+    def deals(self) -> tuple[str, ...]:
+        """The deals under way: units are pledged to them, and they have neither settled nor closed."""
+        return tuple(self._deals)
 
     def nonce_floor(self, owner: str) -> int:
         """The lowest nonce an owner may still use."""
@@ -295,17 +300,18 @@ class Book:
         """Every intent, in the order of admission."""
         return iter(self._entries.values())
 
-    def _require(self, intent: OptionIntent, funds: Funds) -> Requirement:
-        closing = [
-            leg.series
-            for leg in intent.legs
-            if leg.ratio < 0 and self._free(intent, leg.series, funds) >= -leg.ratio * intent.units
-        ]
-        return requirement_of(legs_of(intent), limit=intent.limit, closing=closing)
+    def _in_order(self, now_us: int) -> Iterator[BookIntent]:
+        for entry in sorted((self._entries[id_] for id_ in self._waiting), key=lambda entry: entry.admitted):
+            if entry.ends_us > now_us:
+                yield entry
 
-    def _free(self, intent: OptionIntent, asset: str, funds: Funds) -> int:
-        posted = funds(intent.owner, intent.chain, asset)
-        return posted - self.reserved(intent.owner, intent.chain, asset)
+    def _is_withheld(self, entry: BookIntent) -> bool:
+        return (entry.uncovered > 0 and entry.covered < entry.least_units) or self._is_excluded(entry)
+
+    def _is_excluded(self, entry: BookIntent) -> bool:
+        if entry.intent.group == NO_GROUP:
+            return False
+        return self._groups.excludes(entry.pot, entry.id)
 
     def _check_nonce(self, intent: OptionIntent) -> Refused | None:
         floor = self.nonce_floor(intent.owner)
@@ -324,17 +330,19 @@ class Book:
         message = f"the owner has {count} intents open or in settlement, and may have {self._open_max}"
         return refuse(Code.TOO_MANY_OPEN, "owner", intent.owner, message)
 
-    def _check_funds(self, intent: OptionIntent, requirement: Requirement, funds: Funds) -> Refused | None:
-        for asset, needed in requirement.reserved(intent.units).items():
-            if needed > WIRE_MAX:
-                message = f"the intent would tie up {needed} of {asset}, more than the market can count"
-                return refuse(Code.OUT_OF_RANGE, "units", intent.units, message)
-            available = self._free(intent, asset, funds)
-            if needed > available:
-                value: dict[str, str | int] = {"asset": asset, "needed": needed, "available": available}
-                message = f"the intent can require {needed} of {asset} on {intent.chain}; free is {available}"
-                return Refused(code=Code.UNCOLLATERALISED, field="intent", value=value, message=message)
-        return None
+    def _check_group(self, intent: OptionIntent, pot: Pot) -> Refused | None:
+        filled = self._groups.filled_by(pot)
+        if filled is None:
+            return None
+        return refuse(Code.GROUP_FILLED, "group", intent.group, f"intent {filled} of the group was filled")
+
+    def _cancel_others(self, filled: BookIntent) -> None:
+        """The first fill of a group ends every other member."""
+        if filled.intent.group == NO_GROUP:
+            return
+        self._groups.note_fill(filled.pot, filled.id)
+        for id_ in self._groups.others(filled.pot, filled.id):
+            self._step(replace(self._entries[id_], cancelled_by=filled.id), Input.CANCEL)
 
     def _cancel(self, entry: BookIntent, now_us: int) -> BookIntent:
         is_first = entry.cancelled_us is None and entry.state not in ENDED and entry.open + entry.settling
@@ -342,7 +350,9 @@ class Book:
 
     def _step(self, entry: BookIntent, event: Input) -> BookIntent:
         state = next_state(entry.state, event)
-        return self._put(replace(entry, state=state, open=0 if state in ENDED else entry.open))
+        if state in ENDED:
+            return self._put(replace(entry, state=state, open=0, uncovered=0))
+        return self._put(replace(entry, state=state))
 
     def _take(self, deal: str) -> dict[str, Fill]:
         pledged = self._deals.pop(deal, None)
@@ -351,25 +361,28 @@ class Book:
         return pledged
 
     def _put(self, entry: BookIntent) -> BookIntent:
-        before = self._entries.get(entry.id)
-        was_held = before.open + before.settling if before else 0
-        held = entry.open + entry.settling
-        self._entries[entry.id] = entry
-        self._reserve(entry, held - was_held)
-        if held:
-            self._active[entry.owner][entry.id] = None
+        id_, intent = entry.id, entry.intent
+        before = self._entries.get(id_)
+        self._entries[id_] = entry
+        is_active = bool(entry.open + entry.settling)
+        held = entry.covered + entry.settling
+        if before is None or held != before.covered + before.settling:
+            reserved = entry.requirement.reserved(held)
+            amounts = {(intent.chain, asset): amount for asset, amount in reserved.items()}
+            self._reservations.hold(entry.pot, id_, amounts)
+        if intent.group != NO_GROUP:
+            self._groups.note(entry.pot, id_, active=is_active, settling=bool(entry.settling))
+        if is_active:
+            self._active[intent.owner][id_] = None
         else:
-            self._active[entry.owner].pop(entry.id, None)
-        if entry.state is State.WAITING and entry.open:
-            self._waiting.add(entry.id)
-        else:
-            self._waiting.discard(entry.id)
+            self._active[intent.owner].pop(id_, None)
+        _keep(self._waiting, id_, where=entry.state is State.WAITING and entry.open > 0)
+        _keep(self._uncovered, id_, where=entry.uncovered > 0)
         return entry
 
-    def _reserve(self, entry: BookIntent, units: int) -> None:
-        held = self._reserved[entry.owner]
-        for asset, amount in entry.requirement.reserved(units).items():
-            key = entry.intent.chain, asset
-            held[key] = held.get(key, 0) + amount
-            if not held[key]:
-                del held[key]
+
+def _keep(ids: set[str], id_: str, *, where: bool) -> None:
+    if where:
+        ids.add(id_)
+    else:
+        ids.discard(id_)

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from chains.errors import ChainsError
+from chains.importing import MAX_AGE_S
 from intents.errors import IntentsError, VerificationError
 from intents.settings import SETTINGS, load_settings
 from router.errors import RouterError
@@ -35,6 +36,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+world_app = typer.Typer(
+    help="World files: check one.", no_args_is_help=True, epilog="Example: solvent world check world.json"
+)
+app.add_typer(world_app, name="world")
 progress_to = Console(stderr=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -102,6 +107,9 @@ def serve(  # noqa: PLR0913, PLR0917 - one option for each setting
     round_us: Annotated[int | None, _flag("round_us")] = None,
     solve_us: Annotated[int | None, _flag("solve_us")] = None,
     faucet_max: Annotated[int | None, _flag("faucet_max")] = None,
+    bond: Annotated[int | None, _flag("bond")] = None,
+    abort_fee: Annotated[int | None, _flag("abort_fee")] = None,
+    checkpoint_entries: Annotated[int | None, _flag("checkpoint_entries")] = None,
     rules: Annotated[str | None, _flag("rules")] = None,
 ) -> None:
     """Run the live service until it is interrupted."""
@@ -121,6 +129,9 @@ def serve(  # noqa: PLR0913, PLR0917 - one option for each setting
         "round_us": round_us,
         "solve_us": solve_us,
         "faucet_max": faucet_max,
+        "bond": bond,
+        "abort_fee": abort_fee,
+        "checkpoint_entries": checkpoint_entries,
         "rules": rules,
     }
     settings = load_settings(flags, os.environ)
@@ -187,6 +198,46 @@ def verify(archive: Annotated[Path, typer.Argument(help="An archive.")], as_json
         else f"nothing is broken: {found.auctions} auctions, {found.bids} bids, {found.deals} deals, "
         f"{found.transfers} transfers"
     )
+
+
+@app.command("import", epilog="Example: solvent import levels.csv marks.csv --out world.json --seed 1")
+def import_data(  # noqa: PLR0913, PLR0917 - one option for each choice
+    levels: Annotated[
+        Path, typer.Argument(help="CSV of levels: instrument,timestamp_ms,side,price_coin,...")
+    ],
+    marks: Annotated[Path, typer.Argument(help="CSV of marks: instrument,timestamp_ms,mark_iv_pct,...")],
+    out: Annotated[Path, typer.Option(help="The world file to write.")],
+    name: Annotated[str, typer.Option(help="The world's name.")] = "imported",
+    seed: Annotated[int, typer.Option(min=0, max=2**31, help="Decides which venue has what.")] = 0,
+    max_age: Annotated[
+        int, typer.Option(min=0, max=86_400, help="Seconds that a row may be older than the newest one.")
+    ] = MAX_AGE_S,
+    as_json: AsJson = False,
+) -> None:
+    """Make a world file of option market data, and report what was dropped and fitted."""
+    from intents.world_files import ImportPlan, import_results, import_world, print_import, print_summary
+
+    plan = ImportPlan(levels=levels, marks=marks, out=out, name=name, seed=seed, max_age_s=max_age)
+    with progress_to.status(f"importing {levels} and {marks}"):
+        report, summary = import_world(plan)
+    print_import(progress_to, report)
+    if as_json:
+        _say(json.dumps(import_results(report, summary)))
+    else:
+        print_summary(progress_to, summary)
+        _say(str(out))
+
+
+@world_app.command(epilog="Example: solvent world check world.json")
+def check(file: Annotated[Path, typer.Argument(help="A world file.")], as_json: AsJson = False) -> None:
+    """Check a world file and count what is in it; the first error is one line and exit status 1."""
+    from intents.world_files import check_world_file, print_summary
+
+    summary = check_world_file(file)
+    if as_json:
+        _say(json.dumps({"ok": True, **asdict(summary)}))
+    else:
+        print_summary(Console(), summary)
 
 
 @app.command(epilog="Example: solvent sign order.json --key-file key.hex > signed.json")

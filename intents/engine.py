@@ -10,15 +10,15 @@ round that is cut and never decided is nothing: the next cut takes its place. `A
 the units of every winning deal, hands its transfers to the world and ends the round.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from msgspec.structs import replace
 
 from chains.commit import DealState
-from chains.ledger import OUTSIDE, owner_account
+from chains.ledger import OUTSIDE, Transfer, bond_account, owner_account
 from chains.series import LOT_SIZES
-from chains.units import USDC
+from chains.units import COIN, USDC, ceil_div
 from chains.world import DealUpdate, World
 from intents.admission import LIMITS, MarketTermsView, check_terms
 from intents.book import Book
@@ -28,24 +28,33 @@ from intents.events import (
     AuctionCut,
     AuctionDecided,
     AuctionPublished,
+    BondPosted,
     Deposited,
     Event,
     Genesis,
     IntentPosted,
     IntentsCancelled,
     NoncesRevoked,
+    StockQuoted,
+    Withheld,
 )
 from intents.instance import cut_auction
+from intents.penalties import is_own_fault, pay_penalty, penalty_due
 from intents.refusals import Code, Refused, refuse
+from intents.released import Taken, taken_early
 from intents.settlement import plan_settlement
+from intents.solver_accounts import SolverAccounts
+from intents.stock_quotes import PRICE_MAX
 from solvers.auction import Auction
 from solvers.bid import Bid
 from solvers.codec import decode
-from solvers.outcome import Outcome, Submission
+from solvers.outcome import HOUSE, Deal, Outcome, Submission
 from solvers.problem import to_problem
 
 DEPOSITS_MAX: Final = 2**52
-"""All deposits of one asset on one chain: half the wire's integers, so that no balance leaves them."""
+"""What all deposits on a chain are worth together, and how much of one asset they are: half the wire's
+integers, so that no balance leaves them. Coins count at the highest forward in micro-USDC, which is what
+they may have to be sold for when what they cover expires."""
 
 
 class Engine:
@@ -55,9 +64,11 @@ class Engine:
     ----------
     genesis : the event it was born from
     book, world : its two halves; read them, change them only through `handle`
+    solvers : what became of every solver's deals, bonds and earnings
     now_us : the instant of the last event
     round_number : how many rounds were cut
-    not_selected : ids left out of the auction of the running round
+    not_selected : ids left out of the auction of the running round for want of room
+    withheld : orders that could not take part in it, and why: see `intents.book`
     """
 
     def __init__(self, genesis: Genesis) -> None:
@@ -67,6 +78,9 @@ class Engine:
         self.now_us = genesis.at_us
         self.round_number = 0
         self.not_selected: tuple[str, ...] = ()
+        self.withheld: tuple[Withheld, ...] = ()
+        self.solvers = SolverAccounts()
+        self._taken: Taken = {}
         self._cut: Auction | None = None
         self._published: Auction | None = None
         self._handlers: Mapping[type, Callable[..., Refused | None]] = {
@@ -74,6 +88,8 @@ class Engine:
             IntentPosted: self._post,
             IntentsCancelled: self._cancel,
             NoncesRevoked: self._revoke,
+            StockQuoted: self._quote_stock,
+            BondPosted: self._post_bond,
             Advanced: self._advance,
             AuctionCut: self._begin_round,
             AuctionPublished: self._publish,
@@ -121,8 +137,17 @@ class Engine:
         return self._cut
 
     def funds(self, owner: str, chain: str, asset: str) -> int:
-        """The posted balance of an owner's free account; pending transfers are not subtracted."""
-        return self.world.ledgers[chain].balance(owner_account(owner), asset)
+        """What an owner's free account has, as `intents.book` counts it.
+
+        Pending transfers are not subtracted, and what a leg has taken counts until its deal has ended.
+        """
+        account = owner_account(owner)
+        taken = self._taken.get((chain, account, asset), 0)
+        return self.world.ledgers[chain].balance(account, asset) + taken
+
+    def bond_of(self, solver: str) -> int:
+        """Micro-USDC that are left of a solver's bond."""
+        return self.world.ledgers[self.genesis.spec.hub].balance(bond_account(solver), USDC)
 
     def _deposit(self, event: Deposited) -> Refused | None:
         if event.chain not in self.world.ledgers:
@@ -134,12 +159,40 @@ class Engine:
         most = self.genesis.terms.faucet_max
         if event.amount > most:
             return refuse(Code.FAUCET_LIMIT, "amount", event.amount, f"at most {most} in one deposit")
-        given = -self.world.ledgers[event.chain].balance(OUTSIDE, event.asset)
-        if given + event.amount > DEPOSITS_MAX:
-            message = f"all deposits of {event.asset} on a chain may reach {DEPOSITS_MAX}, {given} are there"
-            return refuse(Code.FAUCET_LIMIT, "amount", event.amount, message)
-        self.world.deposit(event.owner, event.chain, event.asset, event.amount)
+        refused = self._check_brought(event.chain, event.asset, event.amount)
+        if refused is None:
+            self.world.deposit(event.owner, event.chain, event.asset, event.amount)
+        return refused
+
+    def _post_bond(self, event: BondPosted) -> Refused | None:
+        if event.solver == HOUSE:
+            raise EngineError(f"{HOUSE} puts up no bond")
+        hub = self.genesis.spec.hub
+        refused = self._check_brought(hub, USDC, event.amount)
+        if refused is None:
+            bond = Transfer(debit=OUTSIDE, credit=bond_account(event.solver), asset=USDC, amount=event.amount)
+            self.world.transfer(hub, [bond])
+            self.solvers.post_bond(event.solver, event.amount)
+        return refused
+
+    def _check_brought(self, chain: str, asset: str, amount: int) -> Refused | None:
+        """Refuse what would bring more from outside than a chain can hold."""
+        ledger = self.world.ledgers[chain]
+        given = {each: -ledger.balance(OUTSIDE, each) for each in (USDC, *LOT_SIZES)}
+        if given[asset] + amount > DEPOSITS_MAX:
+            message = f"all deposits of {asset} on a chain may reach {DEPOSITS_MAX}, {given[asset]} are there"
+            return refuse(Code.FAUCET_LIMIT, "amount", amount, message)
+        worth = sum(self._worth(each, there) for each, there in given.items())
+        if worth + self._worth(asset, amount) > DEPOSITS_MAX:
+            message = f"all deposits on a chain may be worth {DEPOSITS_MAX} micro-USDC, and are worth {worth}"
+            return refuse(Code.FAUCET_LIMIT, "amount", amount, message)
         return None
+
+    def _worth(self, asset: str, amount: int) -> int:
+        """Micro-USDC, rounded up; coins at their highest forward."""
+        if asset == USDC:
+            return amount
+        return ceil_div(amount * self.world.highest_forward(asset), COIN)
 
     def _post(self, event: IntentPosted) -> Refused | None:
         if self.book.get(event.id) is not None:
@@ -158,6 +211,22 @@ class Engine:
     def _revoke(self, event: NoncesRevoked) -> None:
         self.book.cancel_below(event.owner, int(event.nonce), now_us=event.at_us)
 
+    def _quote_stock(self, event: StockQuoted) -> Refused | None:
+        """Replace a solver's quotes between two rounds: a running round's offers must not go away."""
+        if self._cut is not None or self._published is not None:
+            raise EngineError(f"quotes of {event.solver} for {event.venue} come while a round is running")
+        if self.world.stock_solvers.get(event.venue) != event.solver:
+            return refuse(Code.NOT_YOUR_VENUE, "venue", event.venue)
+        for place, quote in enumerate(event.quotes):
+            if quote.series not in self.world.listed:
+                return refuse(Code.UNKNOWN_SERIES, f"quotes[{place}].series", quote.series)
+            if quote.price > PRICE_MAX:
+                return refuse(
+                    Code.OUT_OF_RANGE, f"quotes[{place}].price", quote.price, f"at most {PRICE_MAX}"
+                )
+        why_not = self.world.quote_stock(event.venue, event.quotes)
+        return refuse(Code.QUOTES_REFUSED, "quotes", len(event.quotes), why_not) if why_not else None
+
     def _advance(self, event: Advanced) -> None:
         self._run_world(event.at_us)
 
@@ -167,6 +236,8 @@ class Engine:
         self._run_world(event.at_us)
         if self._cut is not None or self._published is not None:
             self.book.void_round()
+        self.book.extend_cover(self.funds)
+        self.withheld = tuple(self._withheld(event.at_us))
         terms = self.genesis.terms
         self._cut, self.not_selected = cut_auction(
             self.book.open_orders(event.at_us),
@@ -179,6 +250,11 @@ class Engine:
         self.book.begin_round(order.intent for order in self._cut.orders)
         self.round_number += 1
 
+    def _withheld(self, now_us: int) -> Iterator[Withheld]:
+        for entry in self.book.withheld_orders(now_us):
+            reason, numbers = self.book.why_withheld(entry)
+            yield Withheld(intent=entry.id, reason=reason.value, numbers=numbers)
+
     def _publish(self, event: AuctionPublished) -> None:
         """Only the reference, and marks, which decide nothing, may differ from what was cut."""
         cut, published = self._cut, event.auction
@@ -188,6 +264,8 @@ class Engine:
             raise EngineError(f"{published.auction} was published with another content than was cut")
         if event.not_selected != self.not_selected:
             raise EngineError(f"{published.auction} was published with other orders left out")
+        if event.withheld != self.withheld:
+            raise EngineError(f"{published.auction} was published with other orders withheld")
         self._cut, self._published = None, published
 
     def _decide(self, event: AuctionDecided) -> None:
@@ -219,16 +297,30 @@ class Engine:
                 assert intent is not None, "a pledged intent is in the book"
                 requirements[fill.intent] = intent.requirement
             bid = decode(contents[deal.digest], Bid)
+            self.solvers.begin(deal, bid)
             plan = plan_settlement(problem, bid=bid, deal=deal, requirements=requirements)
             self.world.prepare(plan)
 
     def _run_world(self, until_us: int) -> None:
         for update in self.world.advance(until_us):
             self._follow(update)
+        self._taken = taken_early(self.world.deals, self.book.deals())
         self.book.expire(until_us)
 
     def _follow(self, update: DealUpdate) -> None:
         if update.state is DealState.SETTLED:
             self.book.settle(update.deal)
+            self.solvers.settle(update.deal)
         elif update.state is DealState.CLOSED:
             self.book.abort(update.deal)
+            self._penalise(self.solvers.abort(update.deal))
+
+    def _penalise(self, deal: Deal) -> None:
+        """Take what an aborted deal costs from its solver's bond; see `intents.penalties`."""
+        record = self.world.deals[deal.deal]
+        own_fault = is_own_fault(record, deal.solver, self.world.stock_solvers)
+        due = penalty_due(deal, record, abort_fee=self.genesis.terms.abort_fee, is_own_fault=own_fault)
+        taken = min(due, self.bond_of(deal.solver))
+        if taken:
+            self.world.transfer(self.genesis.spec.hub, pay_penalty(deal, taken))
+            self.solvers.penalise(deal.solver, taken)

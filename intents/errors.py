@@ -4,7 +4,10 @@ IntentsError                anything below, for one `except`
 ├── BookError               the book was asked for a step its rules do not hold: a bug in the caller
 ├── EngineError             an event that does not belong where it came: a bug in the caller
 ├── SettingsError           a setting that is unknown or has no sense; names the setting and the value
-├── JournalError            a journal that cannot be opened, read or written; names the damaged entry
+├── JournalError            a journal that cannot be opened, read or written
+│   ├── DamageError         an entry that is damaged or missing, or a damaged database; names the entry
+│   └── FoldError           an entry that is whole, but that the market does not take
+├── CheckpointError         a checkpoint that cannot be made or used; says why
 ├── TermsError              a journal of a market with other terms than the settings ask for
 ├── ArchiveError            an archive that cannot be written, read, or whose hash chain is broken
 ├── VerificationError       an archive breaks a rule of the market; names the first one
@@ -33,11 +36,23 @@ class SettingsError(IntentsError, ValueError):
 
 
 class JournalError(IntentsError):
-    """A journal cannot be opened, read or written; `seq` is the damaged entry, if one is."""
+    """A journal cannot be opened, read or written; `seq` is the entry at which, if it is about one."""
 
     def __init__(self, message: str, *, seq: int | None = None) -> None:
         super().__init__(message)
         self.seq = seq
+
+
+class DamageError(JournalError):
+    """What is in the journal is not what was written: an entry is damaged or missing, or the database is."""
+
+
+class FoldError(JournalError):
+    """An entry is whole, but the market that the entries before it come to does not take it."""
+
+
+class CheckpointError(IntentsError):
+    """A checkpoint cannot be made, or cannot be used: it is only ever a cache, so nothing is lost."""
 
 
 class TermsError(IntentsError, ValueError):

@@ -13,14 +13,16 @@ from chains.wire import Count, Id, Positive, Wire
 from chains.world_file import WorldSpec
 from intents.typed_data import OptionIntent
 from solvers.auction import Auction, Rules
-from solvers.outcome import Outcome, Submission
+from solvers.outcome import Numbers, Outcome, Submission
 
 
 class MarketTerms(Wire, frozen=True, kw_only=True):
     """What defines a market for good: its EIP-712 domain, its rounds and its rules.
 
     `round_us` is the interval between cuts, `solve_us` the solve window; `faucet_max` the largest
-    simulated deposit in the asset's integer units (0: no faucet).
+    simulated deposit in the asset's integer units (0: no faucet). `bond` is what every solver puts up on
+    the hub before its first round (0: no bonds), `abort_fee` what an aborted deal costs its solver at
+    least, both in micro-USDC.
     """
 
     chain_id: Positive
@@ -29,6 +31,8 @@ class MarketTerms(Wire, frozen=True, kw_only=True):
     solve_us: Positive
     faucet_max: Count
     rules: Rules
+    bond: Count = 1_000_000_000
+    abort_fee: Count = 1_000_000
 
 
 class Genesis(Wire, frozen=True, kw_only=True, tag_field="event", tag="genesis"):
@@ -110,12 +114,25 @@ class AuctionCut(Wire, frozen=True, kw_only=True, tag_field="event", tag="auctio
     auction: Id
 
 
+class Withheld(Wire, frozen=True, kw_only=True):
+    """An order that could not take part in a round: its reason (`OrderReason`) and the units behind it."""
+
+    intent: Id
+    reason: Id
+    numbers: Numbers
+
+
 class AuctionPublished(Wire, frozen=True, kw_only=True, tag_field="event", tag="auction_published"):
-    """The auction file of the round, with its reference; `not_selected` are the orders left out."""
+    """The auction file of the round, with its reference.
+
+    `not_selected` are the orders that were left out for want of room, `withheld` those that could not take
+    part.
+    """
 
     at_us: Count
     auction: Auction
     not_selected: tuple[str, ...] = ()
+    withheld: tuple[Withheld, ...] = ()
 
 
 class AuctionDecided(Wire, frozen=True, kw_only=True, tag_field="event", tag="auction_decided"):

@@ -14,7 +14,8 @@ from solvers.codec import encode
 def export_archive(url: str, path: Path) -> int:
     """Write the decided rounds of a journal to an archive and return how many there are.
 
-    The journal is only read; a market may be writing to it meanwhile.
+    The journal is only read; a market may be writing to it meanwhile. Every entry is read and verified,
+    whatever checkpoints there are.
 
     Raises
     ------
@@ -24,7 +25,7 @@ def export_archive(url: str, path: Path) -> int:
         If the archive cannot be written.
     """
     with open_journal(url, write=False) as journal:
-        return write_archive(path, _records(journal, replay_journal(journal)))
+        return write_archive(path, _records(journal, replay_journal(journal, whole=True)))
 
 
 def _records(journal: Journal, fold: Fold) -> Iterator[RecordedAuction]:

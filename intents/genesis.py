@@ -1,9 +1,10 @@
 """What a market is founded on: its first event, made from the settings once and for good.
 
-A market in simulated time starts at the instant it is given. A market in wall-clock time starts now: the
-reference world, and any world file of which a series has expired, is shifted by whole days, so that
-every expiry lies ahead. A journal can only be reopened with the settings that would found the same
-market: its world, seed, EIP-712 domain, rounds, faucet and rules.
+A market in simulated time starts at the instant it is given. A market in wall-clock time starts now. The
+reference world is shifted to that start by whole days, and so is a world file of which a series has
+expired by then, or whose books are of a later moment; any other keeps its dates. A journal can only be
+reopened with the settings that would found the same market: its world, seed, EIP-712 domain, rounds,
+faucet, bonds and rules.
 """
 
 from pathlib import Path
@@ -43,12 +44,14 @@ def found_market(settings: Settings, *, start_us: int) -> Genesis:
             solve_us=settings.solve_us,
             faucet_max=settings.faucet_max,
             rules=settings.rules,
+            bond=settings.bond,
+            abort_fee=settings.abort_fee,
         ),
     )
 
 
 def load_world(world: str, *, seed: int, start_us: int) -> WorldSpec:
-    """The reference world or a world file, with every expiry after `start_us`.
+    """The reference world or a world file at a start: every expiry after it, no book from after it.
 
     Raises
     ------
@@ -64,7 +67,8 @@ def load_world(world: str, *, seed: int, start_us: int) -> WorldSpec:
     except OSError as error:
         raise SettingsError(f"world: {world!r} cannot be read: {error.strerror}") from error
     spec = decode_world(content)
-    if any(parse_series(listing.id).expiry_us <= start_us for listing in spec.series):
+    is_over = any(parse_series(listing.id).expiry_us <= start_us for listing in spec.series)
+    if is_over or start_us < spec.start_us:
         return shift_expiries(spec, start_us=start_us)
     return spec
 

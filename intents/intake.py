@@ -1,10 +1,11 @@
 """Intake: every change of the market goes through here, in batches that are durable before they count.
 
-Requests wait in a queue for a moment, and one synchronous block handles all of them, writes what was
-accepted in one transaction, and only then answers: one disk flush for many requests, and no reader in
-between. Where the write fails, every request of the batch is told that the market is unavailable - also
-those that were refused, since what they were refused on may not have lasted - and the market is rebuilt
-from its journal before it accepts anything again.
+Requests wait in a queue while others keep coming in, and one synchronous block handles all of them,
+writes what was accepted in one transaction, and only then answers: one disk flush for many requests, and
+no reader in between. A lone request waits for nobody: its batch is closed as soon as the event loop has
+nothing more to read. Where the write fails, every request of the batch is told that the market is
+unavailable - also those that were refused, since what they were refused on may not have lasted - and the
+market is rebuilt from its journal, as soon as that can be written again, before it accepts anything.
 """
 
 import asyncio
@@ -15,13 +16,17 @@ from typing import Final
 import structlog
 
 from intents.clock import Clock
-from intents.errors import JournalError, UnavailableError
+from intents.errors import DamageError, FoldError, JournalError, UnavailableError
 from intents.events import Event
-from intents.market import Market, replay_journal
+from intents.market import Market, rebuild_market
 from intents.refusals import Refused
 
-LINGER_S: Final = 0.002
-"""How long the first request of a batch waits for others."""
+LINGER_S: Final = 0.01
+"""How long the first request of a batch waits at most, however many others keep coming in."""
+
+QUIET_TURNS: Final = 3
+"""Turns of the event loop without a new request that close a batch: a request that can be read now is
+handed in two turns later."""
 
 QUEUE_MAX: Final = 10_000
 """Most requests that may wait; more are told that the market is unavailable."""
@@ -48,7 +53,7 @@ class Intake:
         self.market = market
         self.clock = clock
         self._queue: list[_Waiting] = []
-        self._timer: asyncio.TimerHandle | None = None
+        self._gathering: asyncio.Handle | None = None
         self._recovery: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -71,14 +76,14 @@ class Intake:
             If it was not handled, or it is unknown whether it will last.
         """
         if self._closed or not self.market.is_open:
-            raise UnavailableError("the market accepts nothing now; send the same request again")
+            raise UnavailableError(self.market.closed_because or "the market is being stopped")
         if len(self._queue) >= QUEUE_MAX:
             raise UnavailableError(f"{QUEUE_MAX} requests are waiting; send the same request again")
         loop = asyncio.get_running_loop()
         waiting = _Waiting(make_event, loop.create_future())
         self._queue.append(waiting)
-        if self._timer is None:
-            self._timer = loop.call_later(LINGER_S, self._flush)
+        if self._gathering is None:
+            self._gathering = loop.call_soon(self._gather, loop.time() + LINGER_S, 0, QUIET_TURNS)
         return await waiting.answer
 
     def commit(self, events: Sequence[Event]) -> list[Refused | None]:
@@ -97,15 +102,25 @@ class Intake:
     async def close(self) -> None:
         """Answer what is waiting, and accept nothing more."""
         self._closed = True
-        if self._timer is not None:
-            self._timer.cancel()
+        if self._gathering is not None:
+            self._gathering.cancel()
             self._flush()
         if self._recovery is not None:
             self._recovery.cancel()
             await asyncio.gather(self._recovery, return_exceptions=True)
 
+    def _gather(self, until_s: float, seen: int, turns: int) -> None:
+        """Close the batch after so many turns without a request beyond those `seen`, or at an instant."""
+        loop = asyncio.get_running_loop()
+        if len(self._queue) > seen:
+            seen, turns = len(self._queue), QUIET_TURNS
+        if turns == 0 or loop.time() >= until_s:
+            self._flush()
+        else:
+            self._gathering = loop.call_soon(self._gather, until_s, seen, turns - 1)
+
     def _flush(self) -> None:
-        self._timer = None
+        self._gathering = None
         batch = [waiting for waiting in self._queue if not waiting.answer.done()]
         self._queue.clear()
         try:
@@ -130,7 +145,10 @@ class Intake:
         """Rebuild in a thread, so that the service can go on saying that it is unavailable."""
         while True:
             try:
-                fold = await asyncio.to_thread(replay_journal, self.market.journal)
+                fold = await asyncio.to_thread(rebuild_market, self.market.journal)
+            except (DamageError, FoldError) as error:
+                self.market.condemn(str(error))
+                return
             except JournalError as error:
                 _log.error("rebuild_failed", error=str(error), retry_s=RETRY_S)
                 await asyncio.sleep(RETRY_S)

@@ -11,7 +11,8 @@ Its state says only how far it has been ended; the numbers say the rest. What ha
 of a round waits until the round is decided, so that what solvers saw stays true: a cancel or the end
 of its time then takes what is still open. (That nothing settles after `validUntil` is the work of the
 deal's `decide_by`.) Units in settlement finish whatever happens; if their deal is aborted, they return
-to the open units, unless the intent has ended: then they are gone.
+to the open units, unless the intent has ended: then they are gone. The first settled fill of another
+member of its one-cancels-other group cancels an intent, as its owner could.
 
 | state      | cut      | cut_last   | decide    | void      | cancel     | expire     |
 |------------|----------|------------|-----------|-----------|------------|------------|

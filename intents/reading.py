@@ -1,13 +1,13 @@
 """From bytes to signed messages, strictly: the readers that follow the EIP-712 type table.
 
-A body is ``{kind, intent, signature}``. Readers are compiled once from the same table as the hashers,
-so what is read is what is hashed, member by member, and every refusal names the field and the value.
-Integers come as JSON numbers or as decimal strings; floats, exponents, unknown fields and missing
-ones are refused. Nothing is coerced.
+A body is ``{kind, intent, signature}``, or ``{kind, intent}`` where nothing is signed. Readers are compiled
+once from the same table as the hashers, so what is read is what is hashed, member by member, and every
+refusal names the field and the value. Integers come as JSON numbers or as decimal strings; floats,
+exponents, unknown fields and missing ones are refused. Nothing is coerced.
 """
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -33,12 +33,31 @@ def read_message(body: bytes, *, kinds: Collection[str], bytes_max: int) -> tupl
             raise _Stop(Code.MALFORMED, "body", envelope, "send an object {kind, intent, signature}")
         _check_keys(envelope, ("kind", "intent", "signature"), "")
         kind, signature = envelope["kind"], envelope["signature"]
-        if kind not in kinds:
-            code = Code.UNSUPPORTED if kind == "PayoffIntent" else Code.MALFORMED
-            raise _Stop(code, "kind", kind, f"the kind is {' or '.join(sorted(kinds))}")
+        _check_kind(kind, kinds)
         if not isinstance(signature, str) or not _HEX.fullmatch(signature):
             raise _Stop(Code.BAD_SIGNATURE, "signature", signature, "a signature is hex with 0x")
         return _READERS[kind](envelope["intent"], ""), signature.lower()
+    except _Stop as stop:
+        return stop.refused
+
+
+def read_partial(
+    body: bytes, *, kind: str, defaults: Mapping[str, Any], bytes_max: int
+) -> tuple[Message, frozenset[str]] | Refused:
+    """Read ``{kind, intent}``, an unsigned message of one kind, with the names of the members it has.
+
+    Members of `defaults` may be missing, and are then read from there as if they had been sent.
+    """
+    try:
+        envelope = _read_json(body, bytes_max)
+        if not isinstance(envelope, dict):
+            raise _Stop(Code.MALFORMED, "body", envelope, "send an object {kind, intent}")
+        _check_keys(envelope, ("kind", "intent"), "")
+        _check_kind(envelope["kind"], (kind,))
+        sent = envelope["intent"]
+        if not isinstance(sent, dict):
+            return _READERS[kind](sent, ""), frozenset()
+        return _READERS[kind]({**defaults, **sent}, ""), frozenset(sent)
     except _Stop as stop:
         return stop.refused
 
@@ -68,6 +87,12 @@ def _read_json(body: bytes, bytes_max: int) -> object:
         raise _Stop(Code.MALFORMED_JSON, "body", None, f"the body is not JSON: {error}") from error
     except RecursionError as error:
         raise _Stop(Code.MALFORMED_JSON, "body", None, "the body is nested too deeply") from error
+
+
+def _check_kind(kind: object, kinds: Collection[str]) -> None:
+    if kind not in kinds:
+        code = Code.UNSUPPORTED if kind == "PayoffIntent" else Code.MALFORMED
+        raise _Stop(code, "kind", kind, f"the kind is {' or '.join(sorted(kinds))}")
 
 
 def _check_keys(found: dict[str, Any], expected: Collection[str], path: str) -> None:

@@ -14,10 +14,11 @@ from typing import Final
 
 from msgspec import UnsetType
 
+from chains.units import BPS, floor_div
 from intents.events import AuctionCut, AuctionDecided, AuctionPublished, Event
-from solvers.auction import Auction
-from solvers.outcome import Outcome
-from solvers.reasons import BidReason, OrderReason
+from solvers.explanation import describe_order
+from solvers.outcome import Numbers, Outcome
+from solvers.reasons import BidReason, OrderReason, SolverReason
 
 ROUNDS_KEPT: Final = 200
 """How many of its latest rounds an order remembers; all of them are in the auctions."""
@@ -58,19 +59,45 @@ class OrderRound:
     auction: str
     reason: str
     units: int
+    numbers: Numbers | None = None
+
+    @property
+    def detail(self) -> str:
+        """The same in one sentence."""
+        return describe_order(self.reason, self.numbers)
 
 
 @dataclass(slots=True, kw_only=True)
 class Standing:
-    """What one solver has done so far; `score` is the micro-USDC that its winning bids brought."""
+    """What one solver has done so far, by the decisions; money in micro-USDC.
+
+    What came of its deals since is in `intents.solver_accounts`.
+
+    Attributes
+    ----------
+    rounds, rounds_won : rounds in which it was asked or bid, and those in which a bid of it won
+    bids, wins : what it sent, and how many bids of it won
+    score : what its winning bids scored
+    marginal : what it added to proved rounds, together
+    rewards : what it was awarded, to be paid where its deals settle
+    bid_reasons, round_reasons : how often each reason was given for a bid and for its way through a round
+    """
 
     solver: str
     rounds: int = 0
+    rounds_won: int = 0
     bids: int = 0
     wins: int = 0
     score: int = 0
+    marginal: int = 0
+    rewards: int = 0
     bid_reasons: Counter[str] = field(default_factory=Counter)
     round_reasons: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def win_rate_bps(self) -> int:
+        """Of 10,000 rounds it took part in, those it won something in; rounded down."""
+        return floor_div(BPS * self.rounds_won, self.rounds) if self.rounds else 0
 
 
 class Records:
@@ -113,7 +140,7 @@ class Records:
             case AuctionCut():
                 self._void_unfinished()
             case AuctionPublished():
-                self._publish(event.auction, event.not_selected)
+                self._publish(event)
             case AuctionDecided():
                 self._decide(event)
             case _:
@@ -125,7 +152,8 @@ class Records:
             self._auctions[line.auction] = replace(line, status=AuctionStatus.VOID)
             self._solving = None
 
-    def _publish(self, auction: Auction, not_selected: tuple[str, ...]) -> None:
+    def _publish(self, event: AuctionPublished) -> None:
+        auction, not_selected = event.auction, event.not_selected
         self._solving = auction.auction
         self._places[auction.auction] = len(self._auctions)
         self._auctions[auction.auction] = AuctionLine(
@@ -136,8 +164,12 @@ class Records:
             orders=len(auction.orders),
             not_selected=len(not_selected),
         )
-        for intent in not_selected:
-            self._remember(intent, auction=auction.auction, reason=OrderReason.NOT_SELECTED, units=0)
+        room = len(auction.orders)
+        for place, intent in enumerate(not_selected, start=room + 1):
+            found = Numbers(where=auction.auction, found=place, allowed=room)
+            self._remember(intent, _left_out(auction.auction, OrderReason.NOT_SELECTED.value, found))
+        for each in event.withheld:
+            self._remember(each.intent, _left_out(auction.auction, each.reason, each.numbers))
 
     def _decide(self, event: AuctionDecided) -> None:
         outcome = event.outcome
@@ -153,19 +185,28 @@ class Records:
             decided_us=event.at_us,
         )
         for record in outcome.orders:
-            self._remember(record.intent, auction=event.auction, reason=record.reason, units=record.units)
+            found = None if isinstance(record.numbers, UnsetType) else record.numbers
+            round_ = OrderRound(
+                auction=event.auction, reason=str(record.reason), units=record.units, numbers=found
+            )
+            self._remember(record.intent, round_)
         self._count(outcome)
 
-    def _remember(self, intent: str, *, auction: str, reason: str, units: int) -> None:
+    def _remember(self, intent: str, round_: OrderRound) -> None:
+        """Add a round; an order that waits often waits for the same, so equal numbers are kept once."""
         rounds = self._rounds.setdefault(intent, deque(maxlen=ROUNDS_KEPT))
-        rounds.append(OrderRound(auction=auction, reason=str(reason), units=units))
+        if rounds and rounds[-1].numbers == round_.numbers:
+            round_ = replace(round_, numbers=rounds[-1].numbers)
+        rounds.append(round_)
 
     def _count(self, outcome: Outcome) -> None:
         for report in outcome.solvers:
             self._standing(report.solver).round_reasons[report.reason] += 1
-        solvers = {report.solver for report in outcome.solvers} | {bid.solver for bid in outcome.bids}
-        for solver in sorted(solvers):
+        asked = {each.solver for each in outcome.solvers if each.reason != SolverReason.BOND_EXHAUSTED}
+        for solver in sorted(asked | {bid.solver for bid in outcome.bids}):
             self._standing(solver).rounds += 1
+        for solver in sorted({bid.solver for bid in outcome.bids if bid.reason == BidReason.WON}):
+            self._standing(solver).rounds_won += 1
         for bid in outcome.bids:
             standing = self._standing(bid.solver)
             standing.bids += 1
@@ -173,6 +214,15 @@ class Records:
             if bid.reason == BidReason.WON and not isinstance(bid.score, UnsetType):
                 standing.wins += 1
                 standing.score += bid.score
+        for reward in outcome.rewards:
+            standing = self._standing(reward.solver)
+            standing.marginal += reward.marginal if reward.proved else 0
+            standing.rewards += reward.amount
 
     def _standing(self, solver: str) -> Standing:
         return self._standings.setdefault(solver, Standing(solver=solver))
+
+
+def _left_out(auction: str, reason: str, found: Numbers) -> OrderRound:
+    """The round of an order that was open and is not in the auction."""
+    return OrderRound(auction=auction, reason=reason, units=0, numbers=found)

@@ -37,6 +37,10 @@ class Code(DocumentedEnum):
     TOO_MANY_LEGS = "too_many_legs", "the package has more legs than the limit"
     BAD_RATIO = "bad_ratio", "the ratio of a leg is zero"
     DUPLICATE_LEG = "duplicate_leg", "two legs name the same series"
+    NOT_REDUCING = (
+        "not_reducing",
+        "a `reduceOnly` intent buys in a leg: only lots that are held can be closed",
+    )
     BAD_SIGNATURE = "bad_signature", "the signature is not 65 bytes that recover a key"
     HIGH_S = (
         "high_s",
@@ -52,10 +56,14 @@ class Code(DocumentedEnum):
     NONCE_REVOKED = "nonce_revoked", "the nonce is below the owner's `CancelBelow`"
     NONCE_REUSED = "nonce_reused", "the owner has used the nonce for another intent"
     TOO_MANY_OPEN = "too_many_open", "the owner has as many intents in the market as the limit allows"
+    GROUP_FILLED = "group_filled", "another intent of the same one-cancels-other `group` has been filled"
     UNCOLLATERALISED = "uncollateralised", "the owner's free funds do not cover the worst it can require"
+    NOT_COVERED = "not_covered", "the owner's free lots do not cover one unit of a `reduceOnly` intent"
     UNKNOWN_INTENT = "unknown_intent", "no intent of that id"
     NOT_OWNER = "not_owner", "the intent belongs to someone else"
     TOO_MANY_INTENTS = "too_many_intents", "a cancel names no intents, or more than the limit"
+    NOT_YOUR_VENUE = "not_your_venue", "no stock venue of this solver has that name"
+    QUOTES_REFUSED = "quotes_refused", "quotes contradict each other, are too many or are not funded"
     UNKNOWN_ASSET = "unknown_asset", "no asset of that name can be deposited"
     BAD_AMOUNT = "bad_amount", "the amount is not positive"
     FAUCET_LIMIT = "faucet_limit", "the amount is above the faucet's limit, or the faucet is off"
@@ -63,6 +71,7 @@ class Code(DocumentedEnum):
     NOT_FOUND = "not_found", "no such page"
     METHOD_NOT_ALLOWED = "method_not_allowed", "the page does not answer this method"
     SEALED = "sealed", "the auction is not decided yet: its bids and its outcome are sealed until then"
+    BUSY = "busy", "as many quotes are being worked out as may be at once; ask again in a moment"
     UNAVAILABLE = "unavailable", "the market accepts nothing now; the same request may be sent again"
     INTERNAL = "internal", "the server failed; the log holds the cause"
 

@@ -3,7 +3,7 @@
 `replay_recorded` puts the recorded submissions of an auction through reference, verification, prices
 and winner choice again; reference and outcome must come out byte for byte as recorded. The versions
 named in the record are carried over, since they are facts about then, not about now. Where the
-recorded choice was not proved optimal within its budget the same search is made again: it is
+recorded choice or a reward was not proved within its budget the same search is made again: it is
 deterministic, so it stops at the same answer. Only another version of OR-Tools may stop at another one;
 the recorded winners are then verified (feasibility, prices, gap) instead of compared.
 
@@ -28,7 +28,7 @@ from solvers.auction import Auction
 from solvers.codec import encode
 from solvers.outcome import HOUSE, Outcome, Submission
 from solvers.reference import with_reference
-from solvers.strategy import SolveContext, Strategy
+from solvers.strategy import SolveContext, StockQuotes, Strategy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +74,9 @@ def replay_recorded(record: RecordedAuction) -> ReplayedAuction:
 
 
 def _is_another_search(record: RecordedAuction, recorded: Outcome) -> bool:
-    """Whether another OR-Tools chose within its budget, and what it chose holds."""
-    if recorded.choice.proved or recorded.versions.get("ortools") == installed_versions()["ortools"]:
+    """Whether another OR-Tools chose or rewarded within its budget, and what it found holds."""
+    proved = recorded.choice.proved and all(row.proved for row in recorded.rewards)
+    if proved or recorded.versions.get("ortools") == installed_versions()["ortools"]:
         return False
     try:
         verify_auction(record)
@@ -134,6 +135,8 @@ def resolve(
     submissions = []
     for name, strategy in strategies.items():
         context = SolveContext(solver=name, deadline_s=time.monotonic() + seconds_each, seed=0)
-        for bid in strategy.solve(bare, context):
-            submissions.append(Submission(solver=name, arrival_us=0, content=encode(bid).decode()))
+        for answer in strategy.solve(bare, context):
+            if not isinstance(answer, StockQuotes):
+                content = encode(answer).decode()
+                submissions.append(Submission(solver=name, arrival_us=0, content=content))
     return arbitrate(bare, submissions, ()), tuple(submissions)

@@ -3,7 +3,8 @@
 What takes long - the reference, the competition, the choice of winners - happens beside the event loop,
 on values that no longer change; intake goes on meanwhile. Each of the three steps is one event, durable
 before the next begins, so a service that is killed in between leaves a round that was never decided:
-nothing of it was pledged, and the next cut takes its place.
+nothing of it was pledged, and the next cut takes its place. What solvers quote of their stock follows the
+decision, and stands from the next cut on; what becomes of it otherwise is in the solver's next report.
 
 With a wall clock solvers have the whole window from the moment the auction is published, and the world
 moves on by itself while deals are in flight. With a simulated clock the market's time stands still
@@ -13,28 +14,36 @@ is told to.
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
 import structlog
+from msgspec.structs import replace
 
 from chains.commit import DealState
 from chains.units import MICRO, floor_div
+from intents.bonds import missing_bonds, without_bond
 from intents.clock import SimulatedClock
 from intents.errors import UnavailableError
-from intents.events import Advanced, AuctionCut, AuctionDecided, AuctionPublished, Event
+from intents.events import Advanced, AuctionCut, AuctionDecided, AuctionPublished, Event, StockQuoted
 from intents.intake import Intake
 from intents.market import Market
+from intents.refusals import Refused
+from intents.stock_quotes import fit_quotes
 from solvers.arbitration import arbitrate
 from solvers.auction import Auction
 from solvers.bid import Bid
 from solvers.codec import encode
-from solvers.competition import Competition
+from solvers.competition import Competition, Stock
+from solvers.contestant import DETAIL_MAX
 from solvers.outcome import HOUSE, Outcome, SolverReport, Submission
-from solvers.reasons import SolverReason
+from solvers.quoting import NOTES_MAX, note_quotes
+from solvers.reasons import QuotesReason, SolverReason
 from solvers.reference import with_reference
+from solvers.strategy import StockQuotes
 
 TICK_S: Final = 0.25
 """How often the world of a wall-clock market moves on while deals are in flight."""
@@ -80,10 +89,26 @@ class Rounds:
         self._started: asyncio.Task[tuple[SolverReport, ...]] | None = None
         self._one_at_a_time = asyncio.Lock()
         self._in_flight = _DealsInFlight()
+        self._quote_notes: dict[str, tuple[str, ...]] = {}
 
     def start_competition(self) -> None:
         """Start the solvers' processes; intake does not wait for them, the first round does."""
         self._started = asyncio.get_running_loop().create_task(self._start_competition())
+
+    def post_bonds(self) -> None:
+        """Put up the bond of every solver that never had one; nothing is written where all have.
+
+        Raises
+        ------
+        UnavailableError
+            If the market is closed, or this closed it: the next round tries again.
+        """
+        engine = self._market.engine
+        events = missing_bonds(engine, self._competition.names, at_us=self._intake.now_us())
+        answers = self._intake.commit(events) if events else []
+        for event, refused in zip(events, answers, strict=True):
+            if refused is not None:
+                _log.error("bond_refused", solver=event.solver, amount=event.amount, error=refused.message)
 
     async def close(self) -> None:
         """End the solvers' processes."""
@@ -123,13 +148,20 @@ class Rounds:
             await self._started
             opened_ns = time.monotonic_ns()
             round_ = _Round(self._intake)
+            self.post_bonds()
             auction, house = await self._cut(round_)
-            sent, reports = await self._competition.run(auction, window_s=auction.solve_us / MICRO)
+            result = await self._competition.run(
+                auction,
+                window_s=auction.solve_us / MICRO,
+                stock=self._stock_by_solver(),
+                benched=without_bond(self._market.engine, self._competition.names),
+            )
+            reports = tuple(self._with_notes(report) for report in result.reports)
             for report in reports:
-                if report.reason != SolverReason.FINISHED:
+                if report.reason != SolverReason.FINISHED or report.detail:
                     _log.warning(report.reason, solver=report.solver, detail=report.detail)
             await self._clock.wait_until(auction.prepare_us)
-            submissions = (*_house_submissions(house), *sent)
+            submissions = (*_house_submissions(house), *result.submissions)
             outcome = await asyncio.to_thread(arbitrate, auction, submissions, reports)
             decided_us = self._intake.now_us()
             round_.write(
@@ -137,6 +169,7 @@ class Rounds:
                     at_us=decided_us, auction=auction.auction, submissions=submissions, outcome=outcome
                 )
             )
+            self._post_quotes(round_, result.quotes, at_us=decided_us)
             elapsed_us = floor_div(time.monotonic_ns() - opened_ns, 1_000)
             return self._summarise(auction, outcome, decided_us=decided_us, elapsed_us=elapsed_us)
 
@@ -176,12 +209,53 @@ class Rounds:
     async def _cut(self, round_: "_Round") -> tuple[Auction, tuple[Bid, ...]]:
         engine = self._market.engine
         round_.write(AuctionCut(at_us=self._intake.now_us(), auction=engine.next_auction_id))
-        bare, not_selected = engine.auction(), engine.not_selected
+        bare, not_selected, withheld = engine.auction(), engine.not_selected, engine.withheld
         auction, house = await asyncio.to_thread(with_reference, bare)
         round_.write(
-            AuctionPublished(at_us=self._intake.now_us(), auction=auction, not_selected=not_selected)
+            AuctionPublished(
+                at_us=self._intake.now_us(), auction=auction, not_selected=not_selected, withheld=withheld
+            )
         )
         return auction, house
+
+    def _stock_by_solver(self) -> Stock:
+        world = self._market.engine.world
+        found: defaultdict[str, dict[str, Mapping[str, int]]] = defaultdict(dict)
+        for venue, solver in world.stock_solvers.items():
+            found[solver][venue] = world.stock_of(venue)
+        return found
+
+    def _post_quotes(self, round_: "_Round", sent: Sequence[tuple[str, StockQuotes]], *, at_us: int) -> None:
+        """Put solvers' quotes up, as far as their stock goes now that the winners have theirs."""
+        if not sent:
+            return
+        world = self._market.engine.world
+        events = [
+            StockQuoted(
+                at_us=at_us,
+                solver=solver,
+                venue=each.venue,
+                quotes=fit_quotes(each.quotes, world.stock_of(each.venue)),
+            )
+            for solver, each in sent
+        ]
+        for event, (_, each), refused in zip(events, sent, round_.write(*events), strict=True):
+            if refused is not None:
+                self._note(event, refused.code, refused.message)
+            elif event.quotes != each.quotes:
+                detail = f"{len(event.quotes)} of {len(each.quotes)} quotes stand, with fewer lots"
+                self._note(event, QuotesReason.CUT, detail)
+
+    def _note(self, event: StockQuoted, reason: str, detail: str) -> None:
+        """Keep what became of quotes for their solver's next report."""
+        _log.warning("stock_quotes", solver=event.solver, venue=event.venue, reason=reason, detail=detail)
+        note = note_quotes(reason, f"{event.venue}, the round before: {detail}")
+        self._quote_notes[event.solver] = (*self._quote_notes.get(event.solver, ()), note)[-NOTES_MAX:]
+
+    def _with_notes(self, report: SolverReport) -> SolverReport:
+        notes = self._quote_notes.pop(report.solver, ())
+        said = "\n".join([*notes, report.detail] if report.detail else notes)
+        return replace(report, detail=said[-DETAIL_MAX:])
 
     def _next_cut_us(self) -> int:
         """The next instant on the market's own grid, which does not move with restarts or late rounds."""
@@ -228,10 +302,10 @@ class _Round:
         self._intake = intake
         self._generation = intake.market.generation
 
-    def write(self, event: Event) -> None:
+    def write(self, *events: Event) -> Sequence[Refused | None]:
         if self._intake.market.generation != self._generation:
             raise UnavailableError("the market was rebuilt during the round, which is void")
-        self._intake.commit([event])
+        return self._intake.commit(events)
 
 
 class _DealsInFlight:

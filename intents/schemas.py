@@ -5,16 +5,19 @@ the market as a wire struct of their parts. Signed messages follow the EIP-712 t
 of what is sent take integers as numbers or decimal strings, as the readers in `intents.reading` do.
 """
 
+from collections.abc import Collection
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from chains.snapshot import BridgeTerms, ChainTerms, SeriesTerms, VenueTerms
 from chains.wire import Wire
+from intents.drafts import OPTIONAL
 from intents.lifecycle import Status
 from intents.records import AuctionStatus
 from intents.refusals import Code
 from intents.typed_data import TYPES
+from solvers.reasons import OrderReason
 
 
 class Schema(BaseModel):
@@ -51,7 +54,9 @@ _BYTES32 = Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{64}$")]
 _ATOMS: Final[dict[str, Any]] = {"address": _ADDRESS, "bytes32": _BYTES32, "bool": bool, "string": str}
 
 
-def _signed_struct(name: str, suffix: str, *, integer: Any) -> type[BaseModel]:
+def _signed_struct(
+    name: str, suffix: str, *, integer: Any, optional: Collection[str] = ()
+) -> type[BaseModel]:
     """The model of one type of the EIP-712 table; `integer` is how its integers are written."""
     fields: dict[str, Any] = {}
     for member in TYPES[name]:
@@ -60,12 +65,14 @@ def _signed_struct(name: str, suffix: str, *, integer: Any) -> type[BaseModel]:
             kind: Any = _signed_struct(base, suffix, integer=integer)
         else:
             kind = _ATOMS.get(base, integer)
-        fields[member.name] = (list[kind] if member.type.endswith("[]") else kind, ...)
+        needed = Field(default_factory=lambda: None) if member.name in optional else ...
+        fields[member.name] = (list[kind] if member.type.endswith("[]") else kind, needed)
     return create_model(f"{name}{suffix}", __base__=Schema, **fields)
 
 
 SignedOptionIntent: Final = _signed_struct("OptionIntent", "", integer=int)
 SentOptionIntent: Final = _signed_struct("OptionIntent", "Sent", integer=int | _DECIMAL)
+DraftOptionIntent: Final = _signed_struct("OptionIntent", "Draft", integer=int | _DECIMAL, optional=OPTIONAL)
 SentCancelIntents: Final = _signed_struct("CancelIntents", "Sent", integer=int | _DECIMAL)
 SentCancelBelow: Final = _signed_struct("CancelBelow", "Sent", integer=int | _DECIMAL)
 
@@ -96,6 +103,13 @@ class PostCancelBelow(Schema):
     signature: _SIGNATURE
 
 
+class AskQuote(Schema):
+    """An intent as it would be signed; fields that a price does not depend on may be missing."""
+
+    kind: Literal["OptionIntent"]
+    intent: DraftOptionIntent  # type: ignore[valid-type]
+
+
 class PostDeposit(Schema):
     """A simulated deposit: micro-USDC, or 1e-8 coins of an underlying."""
 
@@ -112,12 +126,22 @@ class FillView(Schema):
     payment: int
 
 
+class ReasonNumbers(Schema):
+    """The amounts behind a reason: what was found, what was allowed or needed, and where."""
+
+    where: str
+    found: int
+    allowed: int
+
+
 class RoundView(Schema):
-    """What became of an order in one round."""
+    """What became of an order in one round: `detail` says in words what `numbers` hold."""
 
     auction: str
-    reason: str
+    reason: OrderReason
     units: int
+    detail: str
+    numbers: ReasonNumbers | None
 
 
 class UnitsView(Schema):
@@ -174,7 +198,8 @@ class CancelView(Schema):
 class BalanceView(Schema):
     """One asset of an owner: micro-USDC, 1e-8 coins, or lots of a series.
 
-    `reserved` backs intents that are open or in settlement; `free` is `balance` less that.
+    `reserved` backs intents that are open or in settlement; `free` is `balance` less that, never negative.
+    What a deal takes counts in `balance` until all of it has settled.
     """
 
     asset: str
@@ -184,10 +209,21 @@ class BalanceView(Schema):
 
 
 class PositionView(Schema):
-    """What stands in an owner's written account: collateral and packages; lots sold are negative."""
+    """Lots of a series (those sold are negative), micro-USDC or 1e-8 coins."""
 
     asset: str
     amount: int
+
+
+class WrittenView(Schema):
+    """What an owner has written in one maturity (underlying and expiry), and what backs it until then.
+
+    `positions` are the lots sold, with the lots bought that keep the collateral down.
+    """
+
+    maturity: str
+    positions: list[PositionView]
+    collateral: list[PositionView]
 
 
 class ChainAccount(Schema):
@@ -195,7 +231,7 @@ class ChainAccount(Schema):
 
     chain: str
     balances: list[BalanceView]
-    written: list[PositionView]
+    written: list[WrittenView]
 
 
 class AccountView(Schema):
@@ -242,14 +278,6 @@ class AuctionList(Schema):
     next: str | None
 
 
-class BidNumbers(Schema):
-    """The amounts behind a refusal."""
-
-    where: str
-    found: int
-    allowed: int
-
-
 class BidView(Schema):
     """One submission as it came, and what became of it; `content` need not be a bid."""
 
@@ -260,7 +288,7 @@ class BidView(Schema):
     reason: str
     detail: str
     score: int | None
-    numbers: BidNumbers | None
+    numbers: ReasonNumbers | None
     content: str
 
 
@@ -272,13 +300,32 @@ class BidList(Schema):
 
 
 class StandingView(Schema):
-    """What one solver has done so far; `score` is the micro-USDC that its winning bids brought."""
+    """What one solver has done so far; money in micro-USDC.
+
+    `rounds` are those in which it was asked; `win_rate_bps` is the part of them in which a bid of it won,
+    in basis points. `score` is what its winning
+    bids scored, `marginal` what they added to what the others could do. Rewards are *awarded* by a decision,
+    fees *asked* by winning bids, and both are *earned* once the deals settle. `penalties` were taken from
+    its bond for aborted deals; the house has no bond.
+    """
 
     solver: str
     rounds: int
+    rounds_won: int
+    win_rate_bps: int
     bids: int
     wins: int
     score: int
+    marginal: int
+    rewards_awarded: int
+    rewards_earned: int
+    fees_asked: int
+    fees_earned: int
+    deals_settled: int
+    deals_aborted: int
+    penalties: int
+    bond_posted: int
+    bond_left: int
     bid_reasons: dict[str, int]
     round_reasons: dict[str, int]
 
@@ -324,8 +371,8 @@ class Eip712View(Wire, frozen=True, kw_only=True):
 class MarketView(Wire, frozen=True, kw_only=True):
     """The market: what is listed, what it costs, what is allowed, and what to sign.
 
-    `rules` holds every parameter of a round by name, with its interval and window; `limits` every
-    limit of admission and of the faucet.
+    `rules` holds every parameter of a round by name, with its interval and window, the bond of a solver and
+    the fee of an aborted deal; `limits` every limit of admission and of the faucet.
     """
 
     eip712: Eip712View

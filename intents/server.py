@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 import uvicorn
+from fastapi import FastAPI
 
 from intents.api import create_app
 from intents.errors import SettingsError
@@ -44,8 +45,13 @@ def bind_socket(host: str, port: int) -> socket.socket:
 
 def make_server(service: Service) -> uvicorn.Server:
     """A server that starts the service with itself, and closes it when it stops."""
+    return server_of(create_app(service))
+
+
+def server_of(app: FastAPI) -> uvicorn.Server:
+    """A server of an application, with the settings that every server of the market has."""
     config = uvicorn.Config(
-        create_app(service),
+        app,
         lifespan="on",
         log_config=None,
         access_log=False,

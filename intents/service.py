@@ -11,6 +11,7 @@ from typing import Final, Self
 from chains.units import MICRO, floor_div
 from intents.admission import read_signed_cancel, read_signed_intent, verify_cancel, verify_intent
 from intents.book import Book, BookIntent
+from intents.checkpointing import Checkpointing
 from intents.clock import Clock, SimulatedClock, WallClock
 from intents.deposits import Deposit
 from intents.events import (
@@ -27,6 +28,8 @@ from intents.intake import Intake, MakeEvent
 from intents.journal import Journal, open_journal
 from intents.lifecycle import Status
 from intents.market import Market, open_market
+from intents.quote_desk import QuoteDesk
+from intents.quotes import Quote
 from intents.refusals import Refused
 from intents.rounds import Rounds, RoundSummary
 from intents.settings import Settings
@@ -57,13 +60,17 @@ class Cancelled:
 class Service:
     """A running market. Open it with `open_service`; all methods belong to one event loop."""
 
-    def __init__(self, market: Market, *, clock: Clock, competition: Competition) -> None:
+    def __init__(
+        self, market: Market, *, clock: Clock, competition: Competition, checkpoint_entries: int = 0
+    ) -> None:
         terms = market.engine.genesis.terms
         self.market = market
         self.domain = Domain(chain_id=terms.chain_id, verifying_contract=terms.verifying_contract)
         self._clock = clock
         self._intake = Intake(market, clock)
         self._rounds = Rounds(self._intake, competition)
+        self._quotes = QuoteDesk(market, now_us=self.now_us)
+        self._checkpointing = Checkpointing(market, every=checkpoint_entries)
         self._tasks: list[asyncio.Task[None]] = []
         self._started = False
         self._closed = False
@@ -91,28 +98,39 @@ class Service:
         return self._intake.now_us()
 
     def start(self) -> None:
-        """Start the solvers and, with a wall clock, the rounds; once."""
+        """Post missing bonds, start the solvers, the checkpoints and, with a wall clock, the rounds; once.
+
+        Raises
+        ------
+        UnavailableError
+            If the bonds cannot be written.
+        """
         if self._started:
             return
         self._started = True
+        self._rounds.post_bonds()
         self._rounds.start_competition()
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._checkpointing.serve())]
         if not self.is_simulated:
-            loop = asyncio.get_running_loop()
-            self._tasks = [
+            self._tasks += [
                 loop.create_task(self._rounds.serve()),
                 loop.create_task(self._rounds.follow_deals()),
             ]
 
     async def close(self) -> None:
-        """Stop rounds, answer what waits, end the solvers and close the journal; once."""
+        """Stop rounds, answer what waits, end the solvers, leave a checkpoint and close the journal; once."""
         if self._closed:
             return
         self._closed = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._quotes.close()
+        await self._checkpointing.close()
         await self._intake.close()
         await self._rounds.close()
+        self._checkpointing.make_last()
         self.market.journal.close()
 
     async def run_round(self) -> RoundSummary:
@@ -168,6 +186,16 @@ class Service:
             nonce_floor=book.nonce_floor(cancel.owner),
             intents=tuple(entry for entry in found if entry is not None),
         )
+
+    async def quote(self, body: bytes) -> Quote | Refused:
+        """Quote an intent that is not signed; changes nothing.
+
+        Raises
+        ------
+        UnavailableError
+            While the market is closed.
+        """
+        return await self._quotes.quote(body)
 
     async def deposit(self, deposit: Deposit) -> Refused | None:
         """Make a simulated deposit.
@@ -236,7 +264,9 @@ def open_service(settings: Settings, *, simulated_start_us: int | None = None) -
         journal.close()
         raise
     clock = wall if simulated_start_us is None else SimulatedClock(market.engine.now_us)
-    return Service(market, clock=clock, competition=competition)
+    return Service(
+        market, clock=clock, competition=competition, checkpoint_entries=settings.checkpoint_entries
+    )
 
 
 def _second(at_us: int) -> int:

@@ -58,6 +58,15 @@ class Settings:
     faucet_max: int = _setting(
         10**13, "largest simulated deposit, in micro-USDC or 1e-8 coins; 0 closes the faucet"
     )
+    bond: int = _setting(
+        10**9, "micro-USDC that every solver puts up on the hub before its first round; 0 asks for none"
+    )
+    abort_fee: int = _setting(
+        10**6, "micro-USDC that an aborted deal costs its solver at least, out of its bond"
+    )
+    checkpoint_entries: int = _setting(
+        20_000, "journal entries, or KiB of them, from one checkpoint of the state to the next; 0 for none"
+    )
     rules: Rules = field(
         default=_RULES, metadata={"doc": "rules that differ from their defaults, as `NAME=VALUE,...`"}
     )
@@ -85,6 +94,9 @@ _RANGES: Final = (
     ("round_us", 1_000, 86_400_000_000),
     ("solve_us", 1_000, 3_600_000_000),
     ("faucet_max", 0, WIRE_MAX),
+    ("bond", 0, 10**13),
+    ("abort_fee", 0, 10**13),
+    ("checkpoint_entries", 0, 10**9),
 )
 
 

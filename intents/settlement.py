@@ -2,8 +2,9 @@
 
 On every chain the bid touches, all transfers go through the deal's clearing account, which ends at
 zero in every asset: what owners pay, what venues are paid, what bridges carry, every fee, the
-solver's fee and the reserve. A written package moves with its collateral into the owner's
-`written:` account; bought lots of a package without written legs arrive free in `owner:`.
+solver's fee, its reward, which is taken out of the protocol fees, and the reserve. What is written
+moves with its collateral into the owner's `written:` account of its maturity; bought lots that it does
+not need arrive free in `owner:`.
 """
 
 from collections import defaultdict
@@ -22,11 +23,12 @@ from chains.ledger import (
     deal_account,
     owner_account,
     solver_account,
-    venue_account,
     written_account,
 )
+from chains.stocks import trading_account
 from chains.units import USDC, DealId
 from intents.collateral import Requirement
+from router.needs import protocol_fees
 from router.problem import Problem
 from solvers.bid import Bid
 from solvers.outcome import Deal
@@ -78,31 +80,33 @@ def _fills(
 ) -> Iterator[tuple[str, Movement]]:
     for fill in deal.fills:
         requirement = requirements[fill.intent]
-        owner, written = owner_account(fill.owner), written_account(fill.owner)
+        owner = owner_account(fill.owner)
         yield fill.chain, (owner, clearing, USDC, fill.payment)
-        for asset, amount in requirement.collateral_of(fill.units).items():
-            yield fill.chain, (owner, written, asset, amount)
         for series, lots in requirement.closing:
             yield fill.chain, (owner, clearing, series, lots * fill.units)
         for series, ratio in requirement.bought:
             yield fill.chain, (clearing, owner, series, ratio * fill.units)
-        for series, ratio in requirement.written:
-            yield fill.chain, (clearing, written, series, ratio * fill.units)
+        for part in requirement.written:
+            written = written_account(fill.owner, part.maturity)
+            for asset, amount in part.collateral:
+                yield fill.chain, (owner, written, asset, amount * fill.units)
+            for series, ratio in part.legs:
+                yield fill.chain, (clearing, written, series, ratio * fill.units)
 
 
 def _trades(problem: Problem, bid: Bid, clearing: str) -> Iterator[tuple[str, Movement]]:
     lots_at: defaultdict[str, int] = defaultdict(int)
     for trade in bid.trades:
         offer = problem.offers[trade.offer]
-        venue = venue_account(offer.venue)
-        chain = problem.venues[offer.venue].chain
+        terms = problem.venues[offer.venue]
+        venue, chain = trading_account(terms), terms.chain
         sign = 1 if offer.side == "sell" else -1
         yield chain, (venue, clearing, offer.series, sign * trade.lots)
         yield chain, (clearing, venue, USDC, sign * trade.lots * offer.price)
         lots_at[offer.venue] += trade.lots
     for venue_id, lots in lots_at.items():
         terms = problem.venues[venue_id]
-        yield terms.chain, (clearing, venue_account(venue_id), USDC, venue_fee(terms, lots=lots))
+        yield terms.chain, (clearing, trading_account(terms), USDC, venue_fee(terms, lots=lots))
 
 
 def _transfers(problem: Problem, bid: Bid, clearing: str) -> Iterator[tuple[str, Movement]]:
@@ -124,8 +128,12 @@ def _fees(problem: Problem, bid: Bid, deal: Deal, clearing: str) -> Iterator[tup
     fills: defaultdict[str, int] = defaultdict(int)
     for fill in deal.fills:
         fills[fill.chain] += 1
-        lots = sum(abs(ratio) for _, ratio in problem.demands[fill.intent].legs) * fill.units
-        yield fill.chain, (clearing, FEES_PROTOCOL, USDC, lots * problem.fee_per_lot)
+    filled = ((fill.intent, fill.units) for fill in deal.fills)
+    rewards = {part.chain: part.amount for part in deal.reward}
+    for chain, protocol in protocol_fees(problem, filled).items():
+        reward = rewards.get(chain, 0)
+        yield chain, (clearing, FEES_PROTOCOL, USDC, protocol - reward)
+        yield chain, (clearing, solver_account(bid.solver), USDC, reward)
     for chain in deal.chains:
         fee = settlement_fee(problem.chains[chain], fills=fills[chain], alone=len(deal.chains) == 1)
         yield chain, (clearing, FEES_SETTLEMENT, USDC, fee)

@@ -3,9 +3,9 @@
 Per auction: the hash chain, the canonical bytes and the content hash; that the auction does not
 contradict itself; which bids count, their feasibility, their score and the exact reason of every other;
 the reference against the house bids; every price, payment, deadline and reserve of every deal; that no
-other compatible bids score more than the record says; every order's reason; and that each deal settled
-whole or not at all, with nothing created or lost and every written position collateralised. The first
-broken rule ends it.
+other compatible bids score more than the record says; what every solver that won is rewarded with; every
+order's reason; and that each deal settled whole or not at all, with nothing created or lost and every
+written position collateralised. The first broken rule ends it.
 
 An archive cannot show what it leaves out: a bid that was never recorded, a row cut off together with the
 hashes behind it, or that an order was signed (signatures stay in the journal). Marks are information and
@@ -25,11 +25,12 @@ from intents.errors import VerificationError
 from intents.verifying.outcomes import (
     check_choice,
     check_deals,
-    check_orders,
     check_reference,
     check_solvers,
     judge_all,
 )
+from intents.verifying.reasons import check_fates
+from intents.verifying.rewards import check_rewards
 from intents.verifying.sheet import Sheet, check_auction, fail, require, require_unique
 from intents.verifying.transfers import check_settlement
 from solvers.auction import Auction
@@ -95,7 +96,8 @@ def verify_auction(record: RecordedAuction) -> dict[str, int]:
     check_reference(sheet, pool, record.submissions)
     check_deals(sheet, outcome, pool)
     check_choice(sheet, outcome, pool)
-    check_orders(sheet, outcome, pool)
+    check_rewards(sheet, outcome, pool)
+    check_fates(sheet, outcome, pool)
     check_solvers(outcome)
     names = [each.deal for each in record.settlement]
     require(names == [deal.deal for deal in outcome.deals], "settlement_missing", names)

@@ -11,7 +11,7 @@ A chain is touched when something is filled or traded there or a transfer starts
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from chains.fees import bridge_fee, settlement_fee, venue_fee
 from chains.units import USDC
@@ -39,13 +39,20 @@ def cash_needs(problem: Problem, plan: Plan, *, extra: Mapping[str, int] | None 
     fills = Counter(problem.demands[intent].chain for intent, _ in plan.fills)
     for chain in chains:
         needs[chain] += settlement_fee(problem.chains[chain], fills=fills[chain], alone=len(chains) == 1)
-    for intent, units in plan.fills:
+    for payments in (protocol_fees(problem, plan.fills), extra or {}):
+        for chain, amount in payments.items():
+            needs[chain] += amount
+    return needs
+
+
+def protocol_fees(problem: Problem, fills: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Micro-USDC that fills, as (intent, units), pay to the market on each of their chains."""
+    fees: dict[str, int] = {}
+    for intent, units in fills:
         demand = problem.demands[intent]
         lots = sum(abs(ratio) for _, ratio in demand.legs) * units
-        needs[demand.chain] += lots * problem.fee_per_lot
-    for chain, amount in (extra or {}).items():
-        needs[chain] += amount
-    return needs
+        fees[demand.chain] = fees.get(demand.chain, 0) + lots * problem.fee_per_lot
+    return fees
 
 
 def _add_trades(problem: Problem, plan: Plan, needs: dict[str, int]) -> None:

@@ -13,7 +13,8 @@ gain in our measurements of joint routing.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from typing import Final
 
 import networkx as nx
@@ -23,7 +24,7 @@ from chains.fees import settlement_fee
 from chains.snapshot import Offer
 from chains.units import BPS, ceil_div, floor_div
 from router.hops import ANY_SERIES, Route, cash_parents, cheapest_routes, hop_graph
-from router.problem import Problem
+from router.problem import Demand, Problem
 from router.timing import last_decision_us, plan_deadlines
 
 ROUTES_MAX: Final = 2
@@ -106,6 +107,12 @@ class Sourcing:
         self._parents: dict[tuple[str, bool, int, frozenset[str], frozenset[str]], dict[str, str]] = {}
         self._ways_found: dict[tuple[str, str, bool, Scale], tuple[Way, ...]] = {}
         self._deadlines: dict[frozenset[str], Deadlines] = {}
+
+    def with_demands(self, demands: Mapping[str, Demand]) -> "Sourcing":
+        """The same world asked for other demands: what is indexed and what was found is shared."""
+        other = copy(self)
+        other.problem = replace(self.problem, demands=demands)
+        return other
 
     def best_price(self, series: str, *, buys: bool) -> int | None:
         """The best price of a series over all venues for an owner who buys (or sells), if any."""

@@ -20,8 +20,17 @@ from chains.units import USDC
 from router.problem import Problem
 from solvers.auction import Auction
 from solvers.codec import digest
-from solvers.outcome import BidRecord, Choice, Deal, OrderRecord, Outcome, SolverReport, Submission
-from solvers.reasons import BidReason, OrderReason
+from solvers.explanation import Fate, Pool, explain_bids, explain_orders
+from solvers.outcome import (
+    BidRecord,
+    ChainAmount,
+    Choice,
+    Deal,
+    Outcome,
+    SolverReport,
+    Submission,
+)
+from solvers.rewards import Contest, reward_winners
 from solvers.sealing import Refused, SealedBid, bid_keys, read_submission, set_aside
 from solvers.verification import FeasibleBid, Violation, verify_bid
 from solvers.view import AuctionView, view_auction
@@ -58,18 +67,34 @@ def arbitrate(
         (each for each in feasible if each.digest in won),
         key=lambda each: (-each.score, each.digest),
     )
-    fates = _explain_fates(candidates, winners, capacities)
+    pool = Pool(
+        bids={each.digest: each for each in feasible},
+        candidates=candidates,
+        winners={winner.digest: _deal_id(auction, winner) for winner in winners},
+        capacities=capacities,
+    )
+    fates = explain_bids(pool)
+    contest = Contest(
+        candidates=candidates,
+        solvers={each.digest: each.bid.solver for each in feasible},
+        capacities=capacities,
+        selection=selection,
+    )
+    rewards = reward_winners(view.problem, contest, winners, rules=auction.rules)
     return Outcome(
         auction=auction.auction,
         content_hash=view.content_hash,
         versions=dict(installed_versions() if versions is None else versions),
         choice=Choice(score=selection.score, bound=selection.bound, proved=selection.proved),
-        deals=tuple(to_deal(auction, winner) for winner in winners),
+        deals=tuple(
+            to_deal(auction, winner, reward=rewards.parts.get(winner.digest, ())) for winner in winners
+        ),
         bids=tuple(
             _record(submission, each, fates) for submission, each in zip(submissions, judged, strict=True)
         ),
-        orders=_order_records(view, feasible, winners),
+        orders=explain_orders(view, pool, fates),
         solvers=tuple(sorted(reports, key=lambda report: report.solver)),
+        rewards=rewards.rows,
     )
 
 
@@ -119,7 +144,7 @@ def joint_capacities(problem: Problem) -> dict[str, int]:
     return capacities
 
 
-def to_deal(auction: Auction, winner: FeasibleBid) -> Deal:
+def to_deal(auction: Auction, winner: FeasibleBid, *, reward: tuple[ChainAmount, ...] = ()) -> Deal:
     """A winning bid as the deal that will be settled."""
     return Deal(
         deal=_deal_id(auction, winner),
@@ -134,6 +159,7 @@ def to_deal(auction: Auction, winner: FeasibleBid) -> Deal:
         fills=winner.fills,
         prices=winner.prices,
         reserve=winner.reserve,
+        reward=reward,
     )
 
 
@@ -156,42 +182,7 @@ def _uses(feasible: FeasibleBid) -> dict[str, int]:
     return dict(uses)
 
 
-def _explain_fates(
-    candidates: Mapping[str, Candidate], winners: Sequence[FeasibleBid], capacities: Mapping[str, int]
-) -> dict[str, tuple[BidReason, str]]:
-    """The reason and detail of every feasible bid, by digest."""
-    used: Counter[str] = Counter()
-    for winner in winners:
-        used.update(candidates[winner.digest].uses)
-    won = {winner.digest for winner in winners}
-    fates = {}
-    for candidate in candidates.values():
-        if candidate.digest in won:
-            fates[candidate.digest] = BidReason.WON, f"scores {candidate.score}"
-            continue
-        scarce = {name for name, use in candidate.uses.items() if used[name] + use > capacities[name]}
-        rivals = [
-            winner
-            for winner in winners
-            if candidate.claims & candidates[winner.digest].claims
-            or scarce & candidates[winner.digest].uses.keys()
-        ]
-        fates[candidate.digest] = BidReason.OUTBID, _outbid_text(candidate.score, rivals)
-    return fates
-
-
-def _outbid_text(score: int, rivals: Sequence[FeasibleBid]) -> str:
-    if score == 0:
-        return "scores 0: its cash need takes all that the owners would pay, and such a bid never wins"
-    if not rivals:
-        return f"scores {score}, and is not in the best set found"
-    names = ", ".join(f"{rival.bid.solver}/{rival.bid.bid} ({rival.score})" for rival in rivals[:5])
-    return f"scores {score}; {len(rivals)} winning with its orders or capacity: {names}"
-
-
-def _record(
-    submission: Submission, judged: FeasibleBid | Refused, fates: Mapping[str, tuple[BidReason, str]]
-) -> BidRecord:
+def _record(submission: Submission, judged: FeasibleBid | Refused, fates: Mapping[str, Fate]) -> BidRecord:
     if isinstance(judged, Refused):
         return BidRecord(
             solver=submission.solver,
@@ -201,28 +192,13 @@ def _record(
             detail=judged.detail[:DETAIL_MAX],
             numbers=judged.numbers,
         )
-    reason, detail = fates[judged.digest]
+    fate = fates[judged.digest]
     return BidRecord(
         solver=submission.solver,
         bid=judged.bid.bid,
         digest=judged.digest,
-        reason=reason,
-        detail=detail[:DETAIL_MAX],
+        reason=fate.reason,
+        detail=fate.detail[:DETAIL_MAX],
         score=judged.score,
+        numbers=fate.numbers,
     )
-
-
-def _order_records(
-    view: AuctionView, feasible: Iterable[FeasibleBid], winners: Iterable[FeasibleBid]
-) -> tuple[OrderRecord, ...]:
-    filled = {fill.intent: fill.units for winner in winners for fill in winner.fills}
-    wanted = {intent for each in feasible for intent, _ in each.plan.fills}
-    records = []
-    for intent, order in view.orders.items():
-        units = filled.get(intent, 0)
-        if units:
-            reason = OrderReason.FILLED if units == order.units else OrderReason.PARTLY_FILLED
-        else:
-            reason = OrderReason.OUTBID if intent in wanted else OrderReason.NO_BID
-        records.append(OrderRecord(intent=intent, reason=reason, units=units))
-    return tuple(records)

@@ -12,6 +12,7 @@ from msgspec import UNSET, Meta, UnsetType
 from chains.deadlines import Timing
 from chains.package import Legs, Package, reduce_legs
 from chains.snapshot import BridgeTerms, ChainTerms, Mark, Offer, SeriesTerms, VenueTerms
+from chains.units import BPS
 from chains.wire import Count, Id, Positive, Signed, Wire
 from solvers.codec import digest, encode
 
@@ -24,7 +25,10 @@ class Rules(Wire, frozen=True, kw_only=True):
     `fee_per_lot` is the protocol fee in micro-USDC per lot delivered; `lock_margin` (a ratio),
     `outage_us` and `skew_us` set a deal's deadlines; `bids_per_solver` is how many bids of one
     solver count; `winners_budget` is the deterministic time that CP-SAT may spend on choosing,
-    in thousandths of its unit.
+    in thousandths of its unit, and a quarter of it once more on all rewards together;
+    `reward_share_bps` is the part of the protocol fees of a solver's winning fills that its reward may
+    reach, always below the whole; `searches_max` is for how many orders of a round the market looks for
+    what they could have got alone.
     """
 
     orders_max: Positive = 2_000
@@ -34,6 +38,8 @@ class Rules(Wire, frozen=True, kw_only=True):
     outage_us: Count = 5_000_000
     skew_us: Count = 500_000
     winners_budget: Positive = 4_000
+    reward_share_bps: Annotated[int, Meta(ge=0, lt=BPS)] = 5_000
+    searches_max: Count = 400
 
     @property
     def timing(self) -> Timing:

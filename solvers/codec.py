@@ -5,11 +5,14 @@ values have equal bytes, so records can be compared byte for byte.
 """
 
 import hashlib
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
+from chains.wire import json_schema
 from solvers.errors import FormatError
+
+__all__ = ["decode", "digest", "encode", "json_schema"]
 
 T = TypeVar("T")
 
@@ -36,9 +39,3 @@ def decode(content: bytes | str, kind: type[T]) -> T:
 def digest(content: bytes) -> str:
     """SHA-256 as lower-case hex."""
     return hashlib.sha256(content).hexdigest()
-
-
-def json_schema(kind: Any) -> dict[str, Any]:
-    """JSON Schema (draft 2020-12) of a wire struct, generated from the code."""
-    schema = msgspec.json.schema(kind)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

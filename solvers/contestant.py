@@ -14,9 +14,12 @@ from enum import Enum
 from typing import Any, Final
 
 from chains.units import floor_div
-from solvers.frames import FrameError, FrameReader, Kind
+from solvers.errors import SpecError
+from solvers.frames import FrameError, FrameReader, FrameTooLongError, Kind
+from solvers.limits import Limits
 from solvers.outcome import SolverReport, Submission
 from solvers.process import SolverProcess
+from solvers.quoting import QuotesInbox
 from solvers.reasons import SolverReason
 
 DETAIL_MAX: Final = 2_000
@@ -24,25 +27,12 @@ DETAIL_MAX: Final = 2_000
 
 _ENDED: Final = "its process ended"
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What one solver may use in one round, and how long the market waits for it.
-
-    Attributes
-    ----------
-    grace_s : how long after the window a round still listens, so that late bids are seen as late
-    start_s : how long a new process may take to load its strategy
-    output_bytes : all it may write in a round, frames and prints together
-    frame_bytes : the largest single frame
-    bids : how many frames with bids are read; how many of them count is the auction's own rule
-    """
-
-    grace_s: float = 0.1
-    start_s: float = 30.0
-    output_bytes: int = 16 << 20
-    frame_bytes: int = 1 << 20
-    bids: int = 1_024
+FAILURES: Final = {
+    Kind.CRASHED: SolverReason.SOLVER_CRASHED,
+    Kind.OUT_OF_MEMORY: SolverReason.SOLVER_OUT_OF_MEMORY,
+    Kind.FILE_TOO_LONG: SolverReason.SOLVER_FLOODED,
+}
+"""What the frames with which a worker ends mean."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +57,9 @@ class _Round:
     request: bytes
     opened_ns: int
     ended: asyncio.Future[SolverReport]
+    inbox: QuotesInbox
     submissions: list[Submission] = field(default_factory=list)
+    bids_bytes: int = 0
 
     def elapsed_us(self) -> int:
         # At least 1: an arrival of 0 is the cut itself, before any solver could know the auction.
@@ -103,13 +95,16 @@ class Contestant:
         await self._settled.wait()
         return self._failure
 
-    def open_round(self, request: bytes, *, opened_ns: int) -> asyncio.Future[SolverReport]:
+    def open_round(
+        self, request: bytes, *, opened_ns: int, inbox: QuotesInbox
+    ) -> asyncio.Future[SolverReport]:
         """Hand the round to the process; the future is the report of a solver that ended in time.
 
-        A process that is still starting gets the round as soon as it is ready.
+        A process that is still starting gets the round as soon as it is ready. `inbox` takes the
+        stock quotes that it sends.
         """
         ended: asyncio.Future[SolverReport] = asyncio.get_running_loop().create_future()
-        self._round = _Round(request=request, opened_ns=opened_ns, ended=ended)
+        self._round = _Round(request=request, opened_ns=opened_ns, ended=ended, inbox=inbox)
         self._output_bytes = 0
         if self._phase is _Phase.IDLE:
             self._begin_solving()
@@ -132,7 +127,7 @@ class Contestant:
         """End the process, and wait until it and all earlier ones are gone."""
         self._closed = True
         if self._process is not None:
-            self._fail(SolverReason.SOLVER_CRASHED, "the competition was closed")
+            self._fail(SolverReason.SOLVER_TIMEOUT, "the competition was closed")
         await asyncio.gather(*self._burials)
 
     def _launch(self) -> None:
@@ -142,15 +137,19 @@ class Contestant:
         self._phase = _Phase.STARTING
         try:
             self._process = SolverProcess(
-                self._spec, self.name, on_output=self._on_output, on_noise=self._count_output
+                self._spec,
+                self.name,
+                on_output=self._on_output,
+                on_noise=self._count_output,
+                on_stop=self._on_stop,
             )
-        except OSError as error:
-            self._fail(SolverReason.SOLVER_CRASHED, f"its process could not be started: {error}")
+        except (OSError, SpecError) as error:
+            self._fail(SolverReason.SOLVER_NOT_STARTED, f"its process could not be started: {error}")
             return
         self._start_timer = asyncio.get_running_loop().call_later(
             self._limits.start_s,
             self._fail,
-            SolverReason.SOLVER_TIMEOUT,
+            SolverReason.SOLVER_NOT_STARTED,
             f"its strategy was not loaded within {self._limits.start_s:g} s",
         )
 
@@ -159,6 +158,7 @@ class Contestant:
         assert self._round is not None
         self._phase = _Phase.SOLVING
         self._process.forget_noise()
+        self._process.begin_round()
         self._process.send(self._round.request)
 
     def _on_output(self, data: bytes) -> None:
@@ -171,8 +171,13 @@ class Contestant:
                 # Lost by the count of bytes or by an earlier frame: the rest is not listened to.
                 if self._process is not None:
                     self._on_frame(kind, payload)
-        except FrameError as error:
+        except FrameTooLongError as error:
             self._fail(SolverReason.SOLVER_FLOODED, str(error))
+        except FrameError as error:
+            self._fail(SolverReason.SOLVER_OUT_OF_TURN, str(error))
+
+    def _on_stop(self, reason: SolverReason, detail: str) -> None:
+        self._fail(reason, detail)
 
     def _count_output(self, size: int) -> None:
         self._output_bytes += size
@@ -187,13 +192,15 @@ class Contestant:
                 self._become_ready()
             case Kind.BID, _Phase.SOLVING:
                 self._take_bid(payload)
+            case Kind.QUOTES, _Phase.SOLVING:
+                self._take_quotes(payload)
             case Kind.FINISHED, _Phase.SOLVING:
                 self._phase = _Phase.IDLE
                 self._report(SolverReason.FINISHED, "")
-            case Kind.CRASHED, _:
-                self._fail(SolverReason.SOLVER_CRASHED, payload.decode(errors="replace"))
+            case _ if kind in FAILURES:
+                self._fail(FAILURES[kind], payload.decode(errors="replace"))
             case _:
-                self._fail(SolverReason.SOLVER_CRASHED, f"sent {kind.name} while {self._phase.value}")
+                self._fail(SolverReason.SOLVER_OUT_OF_TURN, f"sent {kind.name} while {self._phase.value}")
 
     def _become_ready(self) -> None:
         self._cancel_start_timer()
@@ -207,14 +214,27 @@ class Contestant:
         if len(self._round.submissions) == self._limits.bids:
             self._fail(SolverReason.SOLVER_FLOODED, f"more than {self._limits.bids:,} bids")
             return
+        self._round.bids_bytes += len(payload)
+        if self._round.bids_bytes > self._limits.bids_bytes:
+            self._fail(SolverReason.SOLVER_FLOODED, f"more than {self._limits.bids_bytes:,} bytes of bids")
+            return
         content = payload.decode(errors="replace")
         arrival_us = self._round.elapsed_us()
         self._round.submissions.append(Submission(solver=self.name, arrival_us=arrival_us, content=content))
+
+    def _take_quotes(self, payload: bytes) -> None:
+        assert self._round is not None
+        if self._round.inbox.received == self._limits.quote_sets:
+            self._fail(SolverReason.SOLVER_FLOODED, f"more than {self._limits.quote_sets:,} sets of quotes")
+            return
+        self._round.inbox.take(payload, arrival_us=self._round.elapsed_us())
 
     def _fail(self, reason: SolverReason, detail: str) -> None:
         """The one way in which a process is lost: it is killed at once, then buried and reported."""
         if self._phase is _Phase.DOWN:
             return
+        if self._phase is _Phase.STARTING and reason is SolverReason.SOLVER_CRASHED:
+            reason = SolverReason.SOLVER_NOT_STARTED
         self._cancel_start_timer()
         process, self._process = self._process, None
         self._phase = _Phase.DOWN
@@ -238,18 +258,25 @@ class Contestant:
 
     def _report(self, reason: SolverReason, detail: str) -> None:
         if self._round is not None and not self._round.ended.done():
-            finished_us = self._round.elapsed_us()
+            said = "\n".join([*self._round.inbox.notes, detail] if detail else self._round.inbox.notes)
             self._round.ended.set_result(
-                SolverReport(solver=self.name, reason=reason.value, detail=detail, finished_us=finished_us)
+                SolverReport(
+                    solver=self.name,
+                    reason=reason.value,
+                    detail=said[-DETAIL_MAX:],
+                    finished_us=self._round.elapsed_us(),
+                )
             )
 
     def _end_unfinished(self) -> None:
         if self._phase is _Phase.SOLVING:
             assert self._process is not None
-            tail = self._process.noise_tail()
-            self._fail(SolverReason.SOLVER_TIMEOUT, _joined("still at work when the round closed", tail))
+            assert self._round is not None
+            taken_ms = floor_div(self._round.elapsed_us(), 1_000)
+            said = f"still at work when the round closed, {taken_ms:,} ms after it opened"
+            self._fail(SolverReason.SOLVER_TIMEOUT, _joined(said, self._process.noise_tail()))
         if self._failure is None:  # still starting: it goes on, for the next round
-            self._report(SolverReason.SOLVER_TIMEOUT, "its strategy was still being loaded")
+            self._report(SolverReason.SOLVER_NOT_STARTED, "its strategy was still being loaded")
         else:
             self._report_failure()
 

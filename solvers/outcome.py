@@ -33,7 +33,7 @@ class SolverReport(Wire, frozen=True, kw_only=True):
 
 
 class Numbers(Wire, frozen=True, kw_only=True):
-    """The amounts behind a refusal: what was found, what was allowed, and where."""
+    """The amounts behind a reason: what was found, what was allowed or needed, and where."""
 
     where: str
     found: int
@@ -43,7 +43,7 @@ class Numbers(Wire, frozen=True, kw_only=True):
 class BidRecord(Wire, frozen=True, kw_only=True):
     """What became of one submission, in the order of submission.
 
-    `score` (micro-USDC) is there for feasible bids; `numbers` for infeasible ones.
+    `score` (micro-USDC) is there for feasible bids; `numbers` wherever the reason is about amounts.
     """
 
     solver: Id
@@ -124,7 +124,8 @@ class Deal(Wire, frozen=True, kw_only=True):
 class OrderRecord(Wire, frozen=True, kw_only=True):
     """What became of one order in the round (`OrderReason`), and how many units were filled.
 
-    `detail` says it in words, with the amounts in `numbers` where the reason has any.
+    `detail` says it in words, with the amounts in `numbers` where the reason is about amounts
+    (`solvers.explanation.ORDER_TEXTS` says of each what they are).
     """
 
     intent: Id

@@ -48,6 +48,18 @@ def solver_name(spec: str) -> str:
     return check_solver_name(_find_entry_point(spec).name if file is None else _hyphenated(file[1]))
 
 
+def absolute_spec(spec: str) -> str:
+    """The same SPEC for a process with another working directory.
+
+    Raises
+    ------
+    SpecError
+        If the SPEC is malformed.
+    """
+    file = _file_and_class(spec)
+    return spec if file is None else f"{file[0].absolute()}:{file[1]}"
+
+
 def check_solver_name(name: str) -> str:
     """Return the name if a solver may use it.
 

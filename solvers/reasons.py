@@ -52,13 +52,32 @@ class BidReason(DocumentedEnum):
 
 
 class OrderReason(DocumentedEnum):
-    """What became of an order in a round."""
+    """What became of an order in a round; `solvers.explanation` says which one holds, and its numbers."""
 
     FILLED = "filled", "all units that could be filled were pledged to deals"
     PARTLY_FILLED = "partly_filled", "some units were pledged to deals"
-    NO_BID = "no_bid", "no feasible bid filled it"
     OUTBID = "outbid", "feasible bids filled it, but none of them won"
+    SIBLING_FILLED = "sibling_filled", "another order of its one-cancels-other group was filled"
+    NO_OFFER = "no_offer", "no bid filled it: no venue within reach offers one of its legs"
+    TOO_LATE = "too_late", "no bid filled it: it, the offers or the series end before a deal could be done"
+    TOO_FEW = "too_few", "no bid filled it: fewer lots are within reach in time than its least units need"
+    LIMIT_SHORT = "limit_short", "no bid filled it: its limit is below the best offers with the least of fees"
+    NO_ROUTE = "no_route", "no bid filled it: no way was found to bring its least units together in time"
+    COSTS_SHORT = (
+        "costs_short",
+        "no bid filled it: its limit is below the best offers with the fees on the way",
+    )
+    NO_BID = "no_bid", "no bid filled it, though alone it could have been filled within its limit"
     NOT_SELECTED = "not_selected", "more orders were open than an auction holds, and others came first"
+    NOT_SEARCHED = (
+        "not_searched",
+        "no bid filled it, nor is its limit below the best offers; a round looks into so many and no more",
+    )
+    WITHHELD = "withheld", "it could not take part: another intent of its group is in settlement"
+    NOT_COVERED = (
+        "not_covered",
+        "it could not take part: `reduceOnly`, and what is held covers too little",
+    )
 
 
 class SolverReason(DocumentedEnum):
@@ -66,5 +85,34 @@ class SolverReason(DocumentedEnum):
 
     FINISHED = "finished", "it returned before the window closed"
     SOLVER_TIMEOUT = "solver_timeout", "it was still running when the window closed, and was restarted"
-    SOLVER_CRASHED = "solver_crashed", "it raised, exited, or could not be started"
-    SOLVER_FLOODED = "solver_flooded", "it sent more bids or bytes than a round allows, and was restarted"
+    SOLVER_CRASHED = "solver_crashed", "it raised or exited, and was restarted"
+    SOLVER_NOT_STARTED = "solver_not_started", "its strategy was not loaded: it cannot be, or not in time"
+    SOLVER_OUT_OF_MEMORY = (
+        "solver_out_of_memory",
+        "it asked for or held more memory than it is allowed, and was restarted",
+    )
+    SOLVER_TOO_MANY_PROCESSES = (
+        "solver_too_many_processes",
+        "it ran more processes and threads than it is allowed, and was restarted",
+    )
+    SOLVER_FLOODED = (
+        "solver_flooded",
+        "it sent or wrote more than a round allows: bids, quotes, bytes or a file; and was restarted",
+    )
+    SOLVER_OUT_OF_TURN = (
+        "solver_out_of_turn",
+        "it sent what is no answer, or when nothing was asked, and was restarted",
+    )
+    BOND_EXHAUSTED = "bond_exhausted", "its bond is used up, and it was not asked"
+
+
+class QuotesReason(DocumentedEnum):
+    """What became of a set of stock quotes, where it is not simply on offer from the next cut on."""
+
+    CUT = "cut", "it offered more than was free: its first quotes stand as far as the stock goes"
+    LATE = "late", "it arrived after the solve window had closed"
+    MALFORMED = "malformed", "it is not a set of quotes, or longer than is read"
+    NOT_YOUR_VENUE = "not_your_venue", "no stock venue of this solver has that name"
+    UNKNOWN_SERIES = "unknown_series", "it names a series that is not listed"
+    OUT_OF_RANGE = "out_of_range", "a price is above what a lot may cost"
+    QUOTES_REFUSED = "quotes_refused", "its quotes contradict each other, are too many or are not funded"

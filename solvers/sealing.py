@@ -4,6 +4,11 @@ A bid is sealed when it is well-formed, for this auction, from its solver and on
 bids are never late and as many as it needs. Of the sealed bids of one name the one that came last
 counts (by arrival, then by submission); of more names than the rules allow, the first ones count.
 
+The numbers of what falls out here, `where` being the bid's name: `late` has its arrival and the length of the
+window; `superseded` its arrival and that of the bid that took its place; `too_many` the place of its name
+among the solver's names, by their first arrival, and how many count. The other reasons are about names, and
+have none.
+
 The key that breaks ties is the first 32 bits (0 is read as 1) of the SHA-256 of the canonical JSON of
 ``[content hash of the auction, sorted digests of all sealed bids, the bid without its name]``, sealed
 bids that do not count included. So no key is known before the window has closed, and another name for
@@ -55,6 +60,7 @@ def read_submission(view: AuctionView, submission: Submission) -> SealedBid | Re
         return Refused(bid="", digest=digest(content), reason=BidReason.MALFORMED, detail=str(error))
     auction = view.auction
     reason, detail = None, ""
+    numbers: Numbers | UnsetType = UNSET
     if bid.auction != auction.auction:
         reason, detail = BidReason.WRONG_AUCTION, f"is for auction {bid.auction!r}, not {auction.auction!r}"
     elif bid.solver != submission.solver:
@@ -64,8 +70,9 @@ def read_submission(view: AuctionView, submission: Submission) -> SealedBid | Re
         detail = (
             f"came {submission.arrival_us} us after the cut; the window closed after {auction.solve_us} us"
         )
+        numbers = Numbers(where=bid.bid, found=submission.arrival_us, allowed=auction.solve_us)
     if reason is not None:
-        return Refused(bid=bid.bid, digest=bid.digest, reason=reason, detail=detail)
+        return Refused(bid=bid.bid, digest=bid.digest, reason=reason, detail=detail, numbers=numbers)
     return SealedBid(submission=submission, bid=bid, digest=bid.digest)
 
 
@@ -81,7 +88,7 @@ def set_aside(read: Sequence[SealedBid | Refused], *, names_max: int) -> list[Se
         last[each.bid.solver][each.bid.bid] = place
     counted = {place for solver, names in last.items() for place in _first(names, solver, names_max)}
     return [
-        _set_aside_one(each, last[each.bid.solver][each.bid.bid] != place, names_max)
+        _set_aside_one(each, read, last[each.bid.solver], names_max)
         if isinstance(each, SealedBid) and place not in counted
         else each
         for place, each in enumerate(read)
@@ -93,13 +100,21 @@ def _first(names: Mapping[str, int], solver: str, names_max: int) -> list[int]:
     return list(names.values())[: None if solver == HOUSE else names_max]
 
 
-def _set_aside_one(each: SealedBid, is_superseded: bool, names_max: int) -> Refused:
-    name = each.bid.bid
-    if is_superseded:
+def _set_aside_one(
+    each: SealedBid, read: Sequence[SealedBid | Refused], last: Mapping[str, int], names_max: int
+) -> Refused:
+    """Refuse a bid that does not count; `last` holds the places of its solver's last bids by name."""
+    name, arrival_us = each.bid.bid, each.submission.arrival_us
+    later = read[last[name]]
+    if isinstance(later, SealedBid) and later is not each:
         reason, detail = BidReason.SUPERSEDED, f"a later bid {name!r} took its place"
+        numbers = Numbers(where=name, found=arrival_us, allowed=later.submission.arrival_us)
     else:
-        reason, detail = BidReason.TOO_MANY, f"only the first {names_max} names of a solver count"
-    return Refused(bid=name, digest=each.digest, reason=reason, detail=detail)
+        rank = list(last).index(name) + 1
+        reason = BidReason.TOO_MANY
+        detail = f"its name is number {rank}, and only the first {names_max} of a solver count"
+        numbers = Numbers(where=name, found=rank, allowed=names_max)
+    return Refused(bid=name, digest=each.digest, reason=reason, detail=detail, numbers=numbers)
 
 
 def bid_keys(view: AuctionView, read: Sequence[SealedBid | Refused]) -> dict[str, int]:

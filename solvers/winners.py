@@ -10,11 +10,18 @@ Objective   maximise the sum of score_b * x_b
 Ties: the smallest sum of keys wins, then the smallest sorted list of keys, then the smallest sorted
 list of bid digests. A bid that scores nothing never wins: a set without it does as well.
 
+Bids that another one dominates are left out first: it claims something and nothing else than they do,
+uses no more of anything scarce, and comes before them by score, key and digest. In any set with the
+dominated bid the other can stand in its place (it is not there yet: they share a claim), and the set
+is better, also by the tie rule. Many solvers send the same bid, so this leaves few ties to break.
+
 The problem falls into components that share no claim and no resource that could be over-used; sums,
 sorted lists and so the tie rule fall apart with it (all keys are positive). A component whose bids all
 share one claim has the best of them as its winner. Any other goes to CP-SAT, one worker, a fixed
 seed and a deterministic budget, with the greedy choice as a hint: all of it repeats exactly. The proof
 covers the score; ties are broken within what is left of the budget.
+
+`find_best_total` answers how much some bids can score at best, and not by which: no ties are broken.
 
 Source: weighted set packing; without a greedy hint CP-SAT came out far below greedy on large pools.
 """
@@ -85,6 +92,20 @@ class Answer:
         return self.value == self.bound
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Total:
+    """The best total score found, the proved upper bound of any, and the budget used for it."""
+
+    score: int
+    bound: int
+    used: int
+
+    @property
+    def proved(self) -> bool:
+        """Whether no set does better."""
+        return self.score == self.bound
+
+
 def choose_winners(
     candidates: Iterable[Candidate], capacities: Mapping[str, int], *, budget: int
 ) -> Selection:
@@ -94,8 +115,7 @@ def choose_winners(
     every resource that is used; `budget` is for everything together, in thousandths of a unit of
     CP-SAT's deterministic time.
     """
-    pool = sorted((each for each in candidates if each.score > 0), key=lambda each: each.digest)
-    components = split_components(pool, capacities)
+    components = split_components(remove_dominated(candidates, capacities), capacities)
     winners: list[str] = []
     score = bound = 0
     for index, component in enumerate(components):
@@ -105,6 +125,66 @@ def choose_winners(
         score += answer.value
         bound += answer.bound
     return Selection(winners=tuple(sorted(winners)), score=score, bound=bound, proved=score == bound)
+
+
+def find_best_total(
+    candidates: Iterable[Candidate],
+    capacities: Mapping[str, int],
+    *,
+    budget: int,
+    known: Collection[str] = (),
+) -> Total:
+    """The greatest total score of any set of bids; `known` are the digests of some that win together.
+
+    The other arguments are those of `choose_winners`, whose score this is where both are proved.
+    """
+    components = split_components(remove_dominated(candidates, capacities), capacities)
+    score = bound = used = 0
+    for index, component in enumerate(components):
+        left = floor_div(budget - used, len(components) - index)
+        best = _best_alone(component)
+        answer = best or _search_best(component, capacities, left, known)[0]
+        used += min(left, answer.used)
+        score += answer.value
+        bound += answer.bound
+    return Total(score=score, bound=bound, used=used)
+
+
+def remove_dominated(candidates: Iterable[Candidate], capacities: Mapping[str, int]) -> list[Candidate]:
+    """The bids that score and are not dominated, sorted by digest.
+
+    Fewer bids may leave fewer resources scarce, and then further bids dominated, so it is done again.
+    """
+    pool = sorted((each for each in candidates if each.score > 0), key=_rank)
+    while len(kept := _undominated(pool, capacities)) < len(pool):
+        pool = kept
+    return sorted(pool, key=lambda each: each.digest)
+
+
+def _undominated(pool: Sequence[Candidate], capacities: Mapping[str, int]) -> list[Candidate]:
+    """The bids of a ranked pool that no earlier one dominates; so does one that is kept, if any does."""
+    scarce = _contended(pool, capacities)
+    kept: list[Candidate] = []
+    holders: defaultdict[str, list[Candidate]] = defaultdict(list)
+    for bid in pool:
+        rivals = {rival.digest: rival for claim in bid.claims for rival in holders[claim]}
+        if not any(_is_within(rival, bid, scarce) for rival in rivals.values()):
+            kept.append(bid)
+            for claim in bid.claims:
+                holders[claim].append(bid)
+    return kept
+
+
+def _is_within(rival: Candidate, bid: Candidate, scarce: Collection[str]) -> bool:
+    """Whether a rival needs nothing that the bid does not need too."""
+    return rival.claims <= bid.claims and all(
+        amount <= bid.uses.get(name, 0) for name, amount in rival.uses.items() if name in scarce
+    )
+
+
+def _rank(bid: Candidate) -> tuple[int, int, str]:
+    """Of two bids that need the same, the smaller rank wins."""
+    return -bid.score, bid.key, bid.digest
 
 
 def split_components(pool: Sequence[Candidate], capacities: Mapping[str, int]) -> list[tuple[Candidate, ...]]:
@@ -119,17 +199,37 @@ def split_components(pool: Sequence[Candidate], capacities: Mapping[str, int]) -
 
 
 def _choose(component: Sequence[Candidate], capacities: Mapping[str, int], budget: int) -> Answer:
-    if frozenset[str].intersection(*(each.claims for each in component)) or len(component) == 1:
-        best = min(component, key=lambda each: (-each.score, each.key, each.digest))
-        return Answer(chosen=frozenset({component.index(best)}), value=best.score, bound=best.score)
-    search = Search(component, capacities, budget)
-    scores = [each.score for each in component]
-    answer = search.maximise(scores, choose_greedily(component, capacities))
-    chosen = answer.chosen
-    if answer.proved:
-        search.require(scores, answer.value)
-        chosen = _break_ties(search, component, chosen)
+    alone = _best_alone(component)
+    if alone is not None:
+        return alone
+    answer, search = _search_best(component, capacities, budget)
+    if not answer.proved:
+        return answer
+    search.require([each.score for each in component], answer.value)
+    chosen = _break_ties(search, component, answer.chosen)
     return Answer(chosen=chosen, value=answer.value, bound=answer.bound, used=budget - search.left)
+
+
+def _best_alone(component: Sequence[Candidate]) -> Answer | None:
+    """The winner of a component in which only one bid can win."""
+    if len(component) > 1 and not frozenset[str].intersection(*(each.claims for each in component)):
+        return None
+    best = min(component, key=_rank)
+    return Answer(chosen=frozenset({component.index(best)}), value=best.score, bound=best.score)
+
+
+def _search_best(
+    component: Sequence[Candidate], capacities: Mapping[str, int], budget: int, known: Collection[str] = ()
+) -> tuple[Answer, "Search"]:
+    """The best set of a component that is found, hinted at by what is known of it or taken greedily."""
+    scores = [each.score for each in component]
+    greedy = choose_greedily(component, capacities)
+    first = frozenset(place for place, each in enumerate(component) if each.digest in known)
+    filled = choose_greedily(component, capacities, first=first) if first else greedy
+    search = Search(component, capacities, budget)
+    answer = search.maximise(scores, max(greedy, filled, key=lambda chosen: _total(scores, chosen)))
+    used = budget - search.left
+    return Answer(chosen=answer.chosen, value=answer.value, bound=answer.bound, used=used), search
 
 
 def _break_ties(search: "Search", component: Sequence[Candidate], chosen: frozenset[int]) -> frozenset[int]:
@@ -157,11 +257,13 @@ def _tie_goals(component: Sequence[Candidate]) -> Iterator[Weights]:
         yield [int(each is first) for each in component]
 
 
-def choose_greedily(component: Sequence[Candidate], capacities: Mapping[str, int]) -> frozenset[int]:
-    """Take bids by descending score wherever they still fit."""
+def choose_greedily(
+    component: Sequence[Candidate], capacities: Mapping[str, int], *, first: Collection[int] = ()
+) -> frozenset[int]:
+    """Take bids by descending score wherever they still fit; those in `first` before all others."""
     order = sorted(
         range(len(component)),
-        key=lambda position: (-component[position].score, component[position].key, position),
+        key=lambda place: (place not in first, -component[place].score, component[place].key, place),
     )
     chosen: set[int] = set()
     claimed: set[str] = set()

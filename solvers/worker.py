@@ -8,24 +8,31 @@ corrupt a frame. Everything yielded is sent at once, so it stands even if the pr
 The strategy is made once and kept over the rounds. After an exception the process says so and ends:
 what a half-run strategy or a full memory leaves behind is nothing to start another round with.
 
-Memory. The limit is on private writable memory (``RLIMIT_DATA``: heap, anonymous maps, stacks of
-threads), not on address space. Measured on x86-64 Linux: after importing NumPy, SciPy, networkx and
-OR-Tools a process has 407 MiB of address space but 128 MiB of private writable memory; a model of
-40,000 integers and 20,000 rows in SCIP and then HiGHS takes both to 667 and 374 MiB; CP-SAT with
-8 workers takes them to 1,235 and 436 MiB, since each thread reserves address space that it never
-touches. So 1 GiB of data is room for models of that size, while 1 GiB of address space would stop
-a CP-SAT model of 2,000 Booleans with eight workers. Shared maps do not count as data: a wider limit
-on address space bounds those. The limit is per process.
+It works in a folder of its own, which is also where temporary files go, and which is removed when the
+process ends. What a strategy may use of the machine is said in `solvers.limits`; an exception that
+comes of such a limit is told apart, with the number. Its processes are ended by `solvers.keeper`.
 
-This is a fence against accidents, not a sandbox: a strategy runs with the rights of the market's
-user. One that sets up a session of its own, or opens its rivals' memory, is not held back; run
-strangers' strategies as another user or on another machine.
+This is a fence against accidents and floods, not a sandbox: a strategy runs with the rights of the
+market's user. Not held back are:
+
+- what it reads: files, the network, the memory of rivals (Linux lets a user's processes trace each
+  other unless ``kernel.yama.ptrace_scope`` forbids it);
+- signals that it sends on purpose to the market, to rivals or to its own keeper; if it kills its keeper
+  it is killed with it, but a program that it had started in another session may stay behind;
+- memory that belongs to no process's map: files in ``/dev/shm``, memory files that are not mapped,
+  buffers of pipes and sockets; each file is as limited as any other;
+- bytes that reach a file through a shared map or from a process that hides its doings, and how many
+  files there are;
+- the processor: its first thread takes as large a share as a rival's, also between rounds;
+- for the superuser, widening its own kernel limits: the keeper's looks are then the only ones.
+
+Run strangers' strategies as another user, or on another machine.
 """
 
 import contextlib
 import ctypes
+import errno
 import os
-import resource
 import signal
 import sys
 import threading
@@ -41,20 +48,29 @@ from solvers.auction import Auction
 from solvers.codec import decode, encode
 from solvers.errors import SpecError
 from solvers.frames import REQUEST_MAX, FrameReader, Kind, RoundRequest, pack
+from solvers.limits import ADDRESS_BYTES, DESCRIPTORS_MAX, FILE_BYTES, MEMORY_BYTES, MIB, limit_process
 from solvers.plugins import load_strategy
-from solvers.strategy import SolveContext, Strategy
-
-MEMORY_BYTES: Final = 1 << 30
-"""The most private writable memory of a strategy's process."""
-
-ADDRESS_BYTES: Final = 4 << 30
-"""The most address space of a strategy's process."""
+from solvers.strategy import SolveContext, StockQuotes, Strategy
 
 REPR_MAX: Final = 1_000
 """How many characters are sent of something that was yielded and is not encodable."""
 
 TRACEBACK_MAX: Final = 1_600
 """How many characters are sent of a traceback: its end, where the cause is."""
+
+_MEMORY_TEXT: Final = (
+    f"a process may have {MEMORY_BYTES // MIB:,} MiB of private memory"
+    f" and {ADDRESS_BYTES // MIB:,} MiB of address space"
+)
+_FILE_TEXT: Final = f"a file may be {FILE_BYTES // MIB:,} MiB long"
+_DESCRIPTORS_TEXT: Final = f"a process may have {DESCRIPTORS_MAX} descriptors open"
+
+LIMITS_HIT: Final = {
+    errno.ENOMEM: (Kind.OUT_OF_MEMORY, _MEMORY_TEXT),
+    errno.EFBIG: (Kind.FILE_TOO_LONG, _FILE_TEXT),
+    errno.EMFILE: (Kind.CRASHED, _DESCRIPTORS_TEXT),
+}
+"""Which errors of the system come of a limit: what is sent for them, and what the limit is."""
 
 _PR_SET_PDEATHSIG: Final = 1
 _READ_BYTES: Final = 1 << 16
@@ -69,11 +85,12 @@ def main(arguments: list[str]) -> int:
     _die_with_parent(os.getppid())
     forks = _Forks(pipes=pipes)
     os.register_at_fork(before=forks.note_parent, after_in_child=forks.detach)
-    _limit_resources()
+    limit_process()
     try:
         strategy = load_strategy(spec)
     except SpecError as error:
-        pipes.send(Kind.CRASHED, str(error)[-TRACEBACK_MAX:].encode(errors="backslashreplace"))
+        kind, limit = _find_limit(error)
+        pipes.send(kind, _end_of(str(error), limit))
         return 1
     pipes.send(Kind.READY)
     own_pid = os.getpid()
@@ -154,28 +171,18 @@ def _exit_without(parent: int) -> None:
     os._exit(1)
 
 
-def _limit_resources() -> None:
-    wanted = (
-        (resource.RLIMIT_DATA, MEMORY_BYTES),
-        (resource.RLIMIT_AS, ADDRESS_BYTES),
-        (resource.RLIMIT_CORE, 0),
-    )
-    for kind, most in wanted:
-        _, hard = resource.getrlimit(kind)
-        limit = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(kind, (limit, limit))
-
-
 def _run_round(strategy: Strategy, request: RoundRequest, *, name: str, pipes: _Pipes) -> bool:
     """Run one round; say whether the process may run another."""
     try:
         auction = decode(bytes(request.auction), Auction)
         deadline_s = min(request.deadline_s, time.monotonic() + request.window_s)
-        context = SolveContext(solver=name, deadline_s=deadline_s, seed=request.seed)
-        for bid in strategy.solve(auction, context):
-            pipes.send(Kind.BID, answer_bytes(bid))
+        context = SolveContext(solver=name, deadline_s=deadline_s, seed=request.seed, stock=request.stock)
+        for answer in strategy.solve(auction, context):
+            kind = Kind.QUOTES if isinstance(answer, StockQuotes) else Kind.BID
+            pipes.send(kind, answer_bytes(answer))
     except BaseException as error:  # SystemExit too: it is the strategy's failure, with its traceback
-        pipes.send(Kind.CRASHED, _traceback_end(error))
+        kind, limit = _find_limit(error)
+        pipes.send(kind, _traceback_end(error, limit))
         return False
     pipes.send(Kind.FINISHED)
     return True
@@ -195,25 +202,47 @@ def answer_bytes(yielded: object) -> bytes:
     return text[:REPR_MAX].encode(errors="backslashreplace")
 
 
-def _traceback_end(error: BaseException) -> bytes:
+def _find_limit(error: BaseException) -> tuple[Kind, str]:
+    """What to send for an error, and the limit that it came of, if of any; causes are looked through."""
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        if isinstance(cause, MemoryError):
+            return Kind.OUT_OF_MEMORY, _MEMORY_TEXT
+        if isinstance(cause, OSError) and cause.errno in LIMITS_HIT:
+            return LIMITS_HIT[cause.errno]
+        cause = cause.__cause__ or cause.__context__
+    return Kind.CRASHED, ""
+
+
+def _traceback_end(error: BaseException, limit: str) -> bytes:
     try:
         text = "".join(traceback.format_exception(error))
     except MemoryError:
         # The frames of the traceback still hold what filled the memory.
         traceback.clear_frames(error.__traceback__)
         text = type(error).__name__
-    return text[-TRACEBACK_MAX:].encode(errors="backslashreplace")
+    return _end_of(text, limit)
 
 
-def _exit_with_main() -> NoReturn:
-    # Without finalisers and without waiting for a strategy's threads: they may never end.
+def _end_of(text: str, limit: str) -> bytes:
+    said = f"{text.rstrip()}\n{limit}" if limit else text
+    return said[-TRACEBACK_MAX:].encode(errors="backslashreplace")
+
+
+def run_and_exit(arguments: list[str]) -> NoReturn:
+    """Run `main` as the whole of this process.
+
+    It ends without finalisers and without waiting for a strategy's threads: they may never end.
+    """
     status = 1
     try:
-        status = main(sys.argv[1:])
+        status = main(arguments)
     except BaseException:
         traceback.print_exc()
     os._exit(status)
 
 
 if __name__ == "__main__":
-    _exit_with_main()
+    run_and_exit(sys.argv[1:])

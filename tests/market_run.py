@@ -9,12 +9,14 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
-from chains.commit import DealState, LegState
+from chains.commit import DealState
+from chains.ledger import is_series_asset
 from chains.reference import reference_world
 from chains.units import COIN, MICRO, USDC
 from chains.world_file import WorldSpec
@@ -31,11 +33,13 @@ from intents.events import (
     Genesis,
     IntentPosted,
     MarketTerms,
+    StockQuoted,
 )
 from intents.export import export_archive
 from intents.journal import open_journal
 from intents.order_flow import OrderFlow, Trader, make_traders, read_screen
 from intents.refusals import Refused
+from intents.stock_quotes import fit_quotes
 from intents.typed_data import NO_GROUP, Domain, Leg, OptionIntent, intent_digest, intent_id
 from solvers.arbitration import arbitrate
 from solvers.auction import Auction, Rules
@@ -46,7 +50,7 @@ from solvers.reasons import SolverReason
 from solvers.reference import with_reference
 from solvers.strategies.greedy import Greedy
 from solvers.strategies.single import Single
-from solvers.strategy import SolveContext, Strategy
+from solvers.strategy import SolveContext, StockQuotes, Strategy
 from tests import worlds
 
 START_US = 1_767_571_200 * MICRO
@@ -71,6 +75,7 @@ class MarketRun:
         self.outcomes: list[Outcome] = []
         self.deals: dict[str, Deal] = {}
         self._strategies = strategies
+        self._quotes: list[tuple[str, StockQuotes]] = []
 
     @property
     def now_us(self) -> int:
@@ -102,16 +107,21 @@ class MarketRun:
         """Cut a round and publish it; the auction and the house bids."""
         self.must(AuctionCut(at_us=self.now_us, auction=self.engine.next_auction_id))
         auction, house = with_reference(self.engine.auction())
-        left_out = self.engine.not_selected
-        self.must(AuctionPublished(at_us=self.now_us, auction=auction, not_selected=left_out))
+        left_out, withheld = self.engine.not_selected, self.engine.withheld
+        self.must(
+            AuctionPublished(at_us=self.now_us, auction=auction, not_selected=left_out, withheld=withheld)
+        )
         return auction, house
 
     def compete(self, auction: Auction, house: Sequence[Bid]) -> tuple[Submission, ...]:
         """What the house and every strategy send."""
         sent = [submit(HOUSE, 0, bid) for bid in house]
         for name, strategy in self._strategies.items():
-            context = SolveContext(solver=name, deadline_s=time.monotonic() + PATIENCE_S, seed=0)
-            bids = strategy.solve(auction, context)
+            deadline_s = time.monotonic() + PATIENCE_S
+            context = SolveContext(solver=name, deadline_s=deadline_s, seed=0, stock=self.stock_of(name))
+            answers = list(strategy.solve(auction, context))
+            self._quotes += [(name, each) for each in answers if isinstance(each, StockQuotes)]
+            bids = [each for each in answers if not isinstance(each, StockQuotes)]
             sent += (submit(name, 1_000 + place, bid) for place, bid in enumerate(bids))
         return tuple(sent)
 
@@ -128,7 +138,19 @@ class MarketRun:
         )
         self.outcomes.append(outcome)
         self.deals |= {deal.deal: deal for deal in outcome.deals}
+        self._post_quotes()
         return outcome
+
+    def stock_of(self, solver: str) -> dict[str, dict[str, int]]:
+        """What is free at a solver's stock venues, by venue and asset."""
+        world = self.engine.world
+        return {venue: world.stock_of(venue) for venue, name in world.stock_solvers.items() if name == solver}
+
+    def _post_quotes(self) -> None:
+        sent, self._quotes = self._quotes, []
+        for solver, each in sent:
+            quotes = fit_quotes(each.quotes, self.engine.world.stock_of(each.venue))
+            self.must(StockQuoted(at_us=self.now_us, solver=solver, venue=each.venue, quotes=quotes))
 
     def round(self, *, noise: bool = False) -> Outcome:
         auction, house = self.cut()
@@ -282,7 +304,7 @@ def state_of(engine: Engine) -> dict[str, Any]:
     owners = sorted({entry.owner for entry in book.intents()})
     return {
         "now_us": (engine.now_us, world.now_us, world.next_event_us()),
-        "round": (engine.round_number, engine.not_selected, engine.running),
+        "round": (engine.round_number, engine.not_selected, engine.withheld, engine.running),
         "snapshot": world.snapshot(),
         "ledgers": {
             chain: (
@@ -291,7 +313,8 @@ def state_of(engine: Engine) -> dict[str, Any]:
             )
             for chain, ledger in world.ledgers.items()
         },
-        "deals": {deal: repr(record) for deal, record in world.deals.items()},
+        "deals": {deal: deepcopy(record) for deal, record in world.deals.items()},
+        "solvers": {name: repr(account) for name, account in engine.solvers.all.items()},
         "intents": tuple(book.intents()),
         "reserved": {owner: (book.reservations(owner), book.nonce_floor(owner)) for owner in owners},
     }
@@ -311,7 +334,8 @@ def violations(run: MarketRun) -> list[str]:
     for owner in sorted({entry.owner for entry in book.intents()}):
         for (chain, asset), reserved in book.reservations(owner).items():
             have = run.engine.funds(owner, chain, asset)
-            if reserved - _released(run, owner, chain, asset) > have:
+            is_gone = is_series_asset(asset) and asset not in world.listed
+            if reserved > have and not is_gone:
                 found.append(f"{chain}: {owner} has {have} {asset}, of which {reserved} are reserved")
     for entry in book.intents():
         if (
@@ -322,31 +346,15 @@ def violations(run: MarketRun) -> list[str]:
     return found
 
 
-def _released(run: MarketRun, owner: str, chain: str, asset: str) -> int:
-    """Reserved for units whose own leg has posted, while the deal still waits for others."""
-    total = 0
-    for deal, record in run.engine.world.deals.items():
-        if (
-            record.state not in ENDED
-            and chain in record.legs
-            and record.legs[chain].state is LegState.RELEASED
-        ):
-            for fill in run.deals[deal].fills:
-                entry = run.engine.book.get(fill.intent)
-                if entry is not None and (fill.owner, fill.chain) == (owner, chain):
-                    total += entry.requirement.reserved(fill.units).get(asset, 0)
-    return total
-
-
 def owned(run: MarketRun) -> dict[tuple[str, str, str], int]:
     """What every owner has, free and written together, by (chain, owner, asset)."""
     found: Counter[tuple[str, str, str]] = Counter()
     for chain, ledger in run.engine.world.ledgers.items():
         for account in ledger.accounts():
-            kind, _, owner = account.partition(":")
+            kind, _, name = account.partition(":")
             if kind in ("owner", "written"):
                 for asset, amount in ledger.holdings(account).items():
-                    found[chain, owner, asset] += amount
+                    found[chain, name.partition("/")[0], asset] += amount
     return {place: amount for place, amount in sorted(found.items()) if amount}
 
 

@@ -21,7 +21,7 @@ from intents.deposits import Deposit
 from intents.errors import JournalError
 from intents.events import Event
 from intents.journal import Journal, open_journal
-from intents.market import Fold, replay_journal
+from intents.market import Fold, rebuild_market
 from intents.schemas import ErrorBody
 from intents.service import Posted, Service, open_service
 from intents.settings import Settings
@@ -175,14 +175,14 @@ class BrokenDisk:
                 journal._head = None
             raise JournalError("the journal cannot be written: database or disk is full")
 
-        def replay(journal: Journal) -> Fold:
+        def rebuild(journal: Journal) -> Fold:
             self.rebuilds += 1
             if not self.mended:
                 raise JournalError("the journal cannot be read: disk I/O error")
-            return replay_journal(journal)
+            return rebuild_market(journal)
 
         monkeypatch.setattr(Journal, "append", write)
-        monkeypatch.setattr("intents.intake.replay_journal", replay)
+        monkeypatch.setattr("intents.intake.rebuild_market", rebuild)
         monkeypatch.setattr("intents.intake.RETRY_S", 0.02)
 
 

@@ -12,7 +12,14 @@ import pytest
 from tests.bench._harness import COLUMNS, Result, run_bench, take_turns
 
 BENCHES = Path(__file__).resolve().parent / "bench"
-SMALLEST = {"greeks": "greeks", "journal": "group-32", "rounds": "orders-20", "signing": "legs-1"}
+SMALLEST = {
+    "greeks": "greeks",
+    "ingest": "single_sqlite",
+    "journal": "group-32",
+    "rounds": "orders-20",
+    "signing": "legs-1",
+    "winners": "bids-50",
+}
 """The case of every benchmark that takes the least time."""
 
 

@@ -10,10 +10,11 @@ import pytest
 
 from chains.documented import DocumentedEnum
 from intents.api import create_app
+from intents.quotes import Saving
 from intents.refusals import Code
 from intents.settings import SETTINGS
 from solvers.plugins import list_strategies
-from solvers.reasons import BidReason, OrderReason, Rule, SolverReason
+from solvers.reasons import BidReason, OrderReason, QuotesReason, Rule, SolverReason
 from tests.services import open_small_service
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,7 +22,9 @@ README = (ROOT / "README.md").read_text()
 
 
 @pytest.mark.parametrize(
-    "listed", [Code, Rule, BidReason, OrderReason, SolverReason], ids=lambda each: each.__name__
+    "listed",
+    [Code, Rule, BidReason, OrderReason, SolverReason, QuotesReason, Saving],
+    ids=lambda each: each.__name__,
 )
 def test_every_code_and_reason_is_in_the_readme_with_its_meaning(listed: type[DocumentedEnum]) -> None:
     missing = [each.value for each in listed if f"| `{each.value}` | {each.meaning} |" not in README]

@@ -75,3 +75,28 @@ class FlowDraws:
                 )
             ][::-1]
         return self._drawn.pop()
+
+
+class FlowClock:
+    """When the outside flow of one venue comes, and what each event draws.
+
+    Attributes
+    ----------
+    next_us : the instant of the next event; None if there is none
+    """
+
+    def __init__(self, flow: Flow, *, start_us: int, stream: np.random.Generator) -> None:
+        self._draws = FlowDraws(flow, stream=stream)
+        self._event = self._draws.next_event()
+        self.next_us: int | None = start_us + self._event.gap_us if flow.mean_gap_us else None
+
+    def take(self) -> FlowEvent:
+        """The event that is due; the instant of the next one is drawn."""
+        assert self.next_us is not None, "flow that has stopped has no events"
+        event, self._event = self._event, self._draws.next_event()
+        self.next_us += self._event.gap_us
+        return event
+
+    def stop(self) -> None:
+        """Let no event come any more."""
+        self.next_us = None

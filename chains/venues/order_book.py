@@ -18,8 +18,8 @@ from msgspec import Struct
 from chains.errors import CommitError
 from chains.snapshot import Offer, VenueTerms
 from chains.units import WIRE_MAX
-from chains.venues.flow import FlowDraws
-from chains.venues.venue import VenueSpec
+from chains.venues.flow import FlowClock
+from chains.venues.venue import Feed, VenueSpec
 from chains.wire import Count, Id, Positive
 
 KIND: Final = "order_book"
@@ -75,7 +75,7 @@ class OrderBookSpec(VenueSpec, frozen=True, kw_only=True, tag_field="kind", tag=
         )
         return msgspec.structs.replace(self, levels=levels)
 
-    def open_venue(self, *, start_us: int, stream: np.random.Generator) -> "OrderBook":
+    def open_venue(self, *, start_us: int, stream: np.random.Generator, feed: Feed) -> "OrderBook":
         """See `VenueKind`."""
         return OrderBook(self, start_us=start_us, stream=stream)
 
@@ -117,10 +117,9 @@ class OrderBook:
             self._ladders.setdefault((level.series, level.side), []).append(rung)
         self._open = list(self._ladders.values())
         self._short: dict[str, _Rung] = {}
-        self._draws = FlowDraws(spec.flow, stream=stream)
-        self._event = self._draws.next_event()
-        has_flow = bool(spec.flow.mean_gap_us and self._open)
-        self._next_us = start_us + self._event.gap_us if has_flow else None
+        self._flow = FlowClock(spec.flow, start_us=start_us, stream=stream)
+        if not self._open:
+            self._flow.stop()
 
     @property
     def chain(self) -> str:
@@ -131,7 +130,7 @@ class OrderBook:
         """The venue as solvers see it now."""
         return self._spec.terms(kind=KIND, as_of_us=now_us)
 
-    def offers(self, now_us: int) -> tuple[Offer, ...]:
+    def offers(self, now_us: int, pledged: Mapping[str, int]) -> tuple[Offer, ...]:
         """Every offer with free lots: by series, buys first, best price first."""
         venue = self._spec.id
         return tuple(
@@ -141,11 +140,11 @@ class OrderBook:
                 series=rung.series,
                 side=rung.side,
                 price=rung.price,
-                lots=rung.lots - rung.locked,
+                lots=lots,
             )
             for ladder in self._open
             for rung in ladder
-            if rung.lots > rung.locked
+            if (lots := rung.lots - rung.locked - pledged.get(rung.offer, 0)) > 0
         )
 
     def most(self, offer_id: str) -> int:
@@ -153,13 +152,13 @@ class OrderBook:
         rung = self._rungs.get(offer_id)
         return rung.source if rung is not None else 0
 
-    def lock(self, offer_id: str, lots: int) -> bool:
+    def lock(self, offer_id: str, lots: int, *, now_us: int) -> str:
         """Set free lots of a listed level aside."""
         rung = self._rungs.get(offer_id)
         if rung is None or (rung.series, rung.side) not in self._ladders or rung.free < lots:
-            return False
+            return f"{offer_id} has no {lots} free lots"
         rung.locked += lots
-        return True
+        return ""
 
     def unlock(self, offer_id: str, lots: int) -> None:
         """Give locked lots back."""
@@ -173,15 +172,14 @@ class OrderBook:
 
     def next_flow_us(self) -> int | None:
         """When outside flow comes next."""
-        return self._next_us
+        return self._flow.next_us
 
     def apply_flow(self) -> None:
         """Restore the level that has been short for longest, or take lots from the touch of one ladder.
 
         The ladder is drawn evenly among all that are open; its touch is its best level with free lots.
         """
-        assert self._next_us is not None
-        event = self._event
+        event = self._flow.take()
         if event.restores:
             if self._short:
                 rung = self._short.pop(next(iter(self._short)))
@@ -191,8 +189,6 @@ class OrderBook:
             touch = next((rung for rung in ladder if rung.lots > rung.locked), None)
             if touch is not None:
                 self._take(touch, min(event.lots, touch.free))
-        self._event = self._draws.next_event()
-        self._next_us += self._event.gap_us
 
     def delist(self, series: Collection[str]) -> None:
         """Take series off the book: their offers vanish and their levels are never restored."""
@@ -200,7 +196,7 @@ class OrderBook:
         self._open = list(self._ladders.values())
         self._short = {offer: rung for offer, rung in self._short.items() if rung.series not in series}
         if not self._open:
-            self._next_us = None
+            self._flow.stop()
 
     def locked(self) -> Mapping[str, int]:
         """Lots locked for deals, by offer."""

@@ -1,14 +1,24 @@
 """Accounts: balances, reservations and positions; simulated deposits."""
 
+from collections.abc import Iterator
+
 from fastapi import APIRouter, Request, Response
 
-from chains.ledger import owner_account, written_account
+from chains.ledger import is_series_asset, owner_account, written_account
 from intents.api.answers import documented, refusal
 from intents.api.bodies import DEPOSIT_BYTES_MAX, body_schema, read_body
 from intents.deposits import read_deposit, read_owner
 from intents.engine import Engine
 from intents.refusals import Code, Refused
-from intents.schemas import AccountView, BalanceView, ChainAccount, DepositView, PositionView, PostDeposit
+from intents.schemas import (
+    AccountView,
+    BalanceView,
+    ChainAccount,
+    DepositView,
+    PositionView,
+    PostDeposit,
+    WrittenView,
+)
 from intents.service import ACTIVE, Service
 
 
@@ -54,24 +64,12 @@ def account_routes(service: Service) -> APIRouter:
 
 def show_account(engine: Engine, owner: str) -> AccountView:
     """An owner's accounts on every chain on which there is anything."""
-    reservations = engine.book.reservations(owner)
     chains = []
-    for chain, ledger in engine.world.ledgers.items():
-        holdings = ledger.holdings(owner_account(owner))
-        reserved = {asset: amount for (place, asset), amount in reservations.items() if place == chain}
-        written = ledger.holdings(written_account(owner))
-        balances = [
-            BalanceView(
-                asset=asset,
-                balance=holdings.get(asset, 0),
-                reserved=reserved.get(asset, 0),
-                free=holdings.get(asset, 0) - reserved.get(asset, 0),
-            )
-            for asset in sorted({*holdings, *reserved})
-        ]
+    for chain in engine.world.ledgers:
+        balances = list(_balances(engine, owner, chain))
+        written = list(_written(engine, owner, chain))
         if balances or written:
-            positions = [PositionView(asset=asset, amount=amount) for asset, amount in written.items()]
-            chains.append(ChainAccount(chain=chain, balances=balances, written=positions))
+            chains.append(ChainAccount(chain=chain, balances=balances, written=written))
     active = sum(entry.status in ACTIVE for entry in engine.book.of_owner(owner))
     return AccountView(
         owner=owner,
@@ -79,3 +77,29 @@ def show_account(engine: Engine, owner: str) -> AccountView:
         active_intents=active,
         chains=chains,
     )
+
+
+def _balances(engine: Engine, owner: str, chain: str) -> Iterator[BalanceView]:
+    """By asset; lots of a series that has expired are nobody's, whatever still names them."""
+    reserved = {
+        asset: amount for (place, asset), amount in engine.book.reservations(owner).items() if place == chain
+    }
+    for asset in sorted({*engine.world.ledgers[chain].holdings(owner_account(owner)), *reserved}):
+        if is_series_asset(asset) and asset not in engine.world.listed:
+            continue
+        balance = engine.funds(owner, chain, asset)
+        held = reserved.get(asset, 0)
+        yield BalanceView(asset=asset, balance=balance, reserved=held, free=balance - held)
+
+
+def _written(engine: Engine, owner: str, chain: str) -> Iterator[WrittenView]:
+    ledger = engine.world.ledgers[chain]
+    for maturity in engine.world.maturities:
+        holdings = ledger.holdings(written_account(owner, maturity))
+        if holdings:
+            views = [PositionView(asset=asset, amount=amount) for asset, amount in holdings.items()]
+            yield WrittenView(
+                maturity=maturity,
+                positions=[view for view in views if is_series_asset(view.asset)],
+                collateral=[view for view in views if not is_series_asset(view.asset)],
+            )

@@ -27,6 +27,7 @@ STATUS: Final[Mapping[Code, int]] = {
     Code.METHOD_NOT_ALLOWED: 405,
     Code.NONCE_REUSED: 409,
     Code.SEALED: 409,
+    Code.BUSY: 429,
     Code.UNAVAILABLE: 503,
     Code.INTERNAL: 500,
 }
@@ -51,7 +52,7 @@ def refusal(refused: Refused) -> Response:
         "message": refused.message,
         "detail": {"field": refused.field, "value": refused.value},
     }
-    headers = {"Retry-After": "1"} if refused.code is Code.UNAVAILABLE else None
+    headers = {"Retry-After": "1"} if refused.code in (Code.BUSY, Code.UNAVAILABLE) else None
     return json_answer(body, status=STATUS.get(refused.code, UNPROCESSABLE), headers=headers)
 
 

@@ -9,10 +9,11 @@ from fastapi import FastAPI
 from intents.api.accounts import account_routes
 from intents.api.answers import add_error_handlers
 from intents.api.auctions import auction_routes
-from intents.api.intake import intake_routes
+from intents.api.intake import add_intake
 from intents.api.market import market_routes
 from intents.api.openapi import add_openapi
 from intents.api.orders import order_routes
+from intents.api.quotes import quote_routes
 from intents.service import Service
 
 
@@ -30,7 +31,8 @@ def create_app(service: Service) -> FastAPI:
         description="An intent-based solver marketplace for crypto options.",
         lifespan=lifespan,
     )
-    for routes in (market_routes, intake_routes, order_routes, account_routes, auction_routes):
+    add_intake(app, service)
+    for routes in (market_routes, quote_routes, order_routes, account_routes, auction_routes):
         app.include_router(routes(service))
     add_error_handlers(app)
     add_openapi(app)

@@ -8,15 +8,16 @@ from msgspec import UNSET, UnsetType
 from intents.api.answers import documented, json_answer, refusal
 from intents.api.openapi import wire_answer
 from intents.api.paging import After, Limit
+from intents.engine import Engine
 from intents.events import AuctionDecided
-from intents.records import AuctionStatus
+from intents.records import AuctionStatus, Standing
 from intents.refusals import Code, Refused, refuse
 from intents.schemas import (
     AuctionList,
     AuctionView,
     BidList,
-    BidNumbers,
     BidView,
+    ReasonNumbers,
     StandingList,
     StandingView,
 )
@@ -75,10 +76,10 @@ def auction_routes(service: Service) -> APIRouter:
     @routes.get("/v1/solvers", response_model=StandingList, responses=documented())
     async def list_solvers() -> StandingList:
         """How every solver has done so far, the market's own bids (`house`) among them."""
-        standings = sorted(
-            service.market.records.standings.values(), key=lambda standing: (-standing.score, standing.solver)
-        )
-        return StandingList(solvers=[StandingView.model_validate(standing) for standing in standings])
+        engine, standings = service.market.engine, service.market.records.standings
+        names = dict.fromkeys([*standings, *engine.solvers.all])
+        views = [_show_standing(standings.get(name) or Standing(solver=name), engine) for name in names]
+        return StandingList(solvers=sorted(views, key=lambda view: (-view.score, view.solver)))
 
     return routes
 
@@ -92,6 +93,32 @@ def _decided(service: Service, auction: str) -> AuctionDecided | Refused:
         void = "it is void: it was never decided, and a later round took its place"
         return refuse(Code.SEALED, "id", auction, void if line.status is AuctionStatus.VOID else None)
     return decided
+
+
+def _show_standing(standing: Standing, engine: Engine) -> StandingView:
+    """What decisions say of a solver, with what came of its deals since."""
+    account = engine.solvers.of(standing.solver)
+    return StandingView(
+        solver=standing.solver,
+        rounds=standing.rounds,
+        rounds_won=standing.rounds_won,
+        win_rate_bps=standing.win_rate_bps,
+        bids=standing.bids,
+        wins=standing.wins,
+        score=standing.score,
+        marginal=standing.marginal,
+        rewards_awarded=standing.rewards,
+        rewards_earned=account.rewards,
+        fees_asked=account.fees_asked,
+        fees_earned=account.fees,
+        deals_settled=account.settled,
+        deals_aborted=account.aborted,
+        penalties=account.penalties,
+        bond_posted=account.bonded,
+        bond_left=engine.bond_of(standing.solver),
+        bid_reasons=dict(standing.bid_reasons),
+        round_reasons=dict(standing.round_reasons),
+    )
 
 
 def _show_bid(submission: Submission, record: BidRecord) -> BidView:
@@ -108,8 +135,8 @@ def _show_bid(submission: Submission, record: BidRecord) -> BidView:
     )
 
 
-def _show_numbers(numbers: Numbers | UnsetType) -> BidNumbers | None:
-    return None if isinstance(numbers, UnsetType) else BidNumbers.model_validate(numbers)
+def _show_numbers(numbers: Numbers | UnsetType) -> ReasonNumbers | None:
+    return None if isinstance(numbers, UnsetType) else ReasonNumbers.model_validate(numbers)
 
 
 def _or_none(value: Any) -> Any:

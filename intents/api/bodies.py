@@ -12,12 +12,18 @@ from pydantic.json_schema import models_json_schema
 from starlette.requests import ClientDisconnect
 
 from intents.refusals import Code, Refused, refuse
-from intents.schemas import PostCancelBelow, PostCancelIntents, PostDeposit, PostIntent
+from intents.schemas import AskQuote, PostCancelBelow, PostCancelIntents, PostDeposit, PostIntent
 
 DEPOSIT_BYTES_MAX: Final = 4 * 1_024
 
 REF: Final = "#/components/schemas/{model}"
-_BODIES: Final[tuple[type[BaseModel], ...]] = (PostIntent, PostCancelIntents, PostCancelBelow, PostDeposit)
+_BODIES: Final[tuple[type[BaseModel], ...]] = (
+    PostIntent,
+    PostCancelIntents,
+    PostCancelBelow,
+    PostDeposit,
+    AskQuote,
+)
 
 
 async def read_body(request: Request, *, bytes_max: int) -> bytes | Refused:

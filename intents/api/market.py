@@ -42,6 +42,7 @@ def show_market(engine: Engine, *, domain: Domain, time_us: int) -> MarketView:
     """The market as it stands; bridge capacities are what is free now."""
     snapshot, terms = engine.world.snapshot(), engine.genesis.terms
     rules = msgspec.structs.asdict(terms.rules)
+    rules |= {name: getattr(terms, name) for name in ("round_us", "solve_us", "bond", "abort_fee")}
     return MarketView(
         eip712=msgspec.convert({"domain": eip712_domain(domain), "types": eip712_types()}, Eip712View),
         hub=snapshot.hub,
@@ -49,7 +50,7 @@ def show_market(engine: Engine, *, domain: Domain, time_us: int) -> MarketView:
         bridges=snapshot.bridges,
         venues=snapshot.venues,
         series=snapshot.series,
-        rules=rules | {"round_us": terms.round_us, "solve_us": terms.solve_us},
+        rules=rules,
         limits=asdict(LIMITS) | {"faucet_max": terms.faucet_max},
         time_us=time_us,
     )

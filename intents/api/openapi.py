@@ -12,12 +12,13 @@ from fastapi.openapi.utils import get_openapi
 
 from intents.api.answers import documented
 from intents.api.bodies import REF, body_components
+from intents.quotes import Quote
 from intents.refusals import Code
 from intents.schemas import MarketView
 from solvers.auction import Auction
 from solvers.outcome import Outcome
 
-WIRE_ANSWERS: Final = (Auction, MarketView, Outcome)
+WIRE_ANSWERS: Final = (Auction, MarketView, Outcome, Quote)
 """The wire structs that are answered as they are."""
 
 

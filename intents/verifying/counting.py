@@ -3,17 +3,22 @@
 A bid is sealed when it is well-formed, for this auction, from its solver and on time; the house is
 never late. Of the sealed bids of one name the last to arrive counts (by arrival, then by place), and
 of a solver's names the first to arrive, as many as the rules allow; the house's all count.
+
+The numbers are those of what was seen: when a bid came and when the window closed, or when the bid came
+that took its place; or which of its solver's names it is, and how many count.
 """
 
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from msgspec import UNSET, UnsetType
+
 from intents.verifying.sheet import Sheet
 from solvers.bid import Bid
 from solvers.codec import decode
 from solvers.errors import FormatError
-from solvers.outcome import HOUSE, Submission
+from solvers.outcome import HOUSE, Numbers, Submission
 from solvers.reasons import BidReason
 
 
@@ -23,6 +28,7 @@ class Counted:
 
     bid: Bid | None
     aside: BidReason | None
+    numbers: Numbers | UnsetType = UNSET
 
 
 def count_bids(sheet: Sheet, submissions: Sequence[Submission]) -> list[Counted]:
@@ -42,8 +48,14 @@ def count_bids(sheet: Sheet, submissions: Sequence[Submission]) -> list[Counted]
             bid = read[place].bid
             if bid is None or bid.solver != solver or place in counting:
                 continue
-            aside = BidReason.TOO_MANY if last[bid.bid] == place else BidReason.SUPERSEDED
-            read[place] = Counted(bid=bid, aside=aside)
+            if last[bid.bid] == place:
+                found, allowed = 1 + list(last).index(bid.bid), most
+                aside = BidReason.TOO_MANY
+            else:
+                found, allowed = (submissions[which].arrival_us for which in (place, last[bid.bid]))
+                aside = BidReason.SUPERSEDED
+            numbers = Numbers(where=bid.bid, found=found, allowed=allowed)
+            read[place] = Counted(bid=bid, aside=aside, numbers=numbers)
     return read
 
 
@@ -53,10 +65,12 @@ def _read(sheet: Sheet, submission: Submission) -> Counted:
     except FormatError:
         return Counted(bid=None, aside=BidReason.MALFORMED)
     aside = None
+    numbers: Numbers | UnsetType = UNSET
     if bid.auction != sheet.auction.auction:
         aside = BidReason.WRONG_AUCTION
     elif bid.solver != submission.solver:
         aside = BidReason.WRONG_SOLVER
     elif submission.arrival_us > sheet.auction.solve_us and submission.solver != HOUSE:
         aside = BidReason.LATE
-    return Counted(bid=bid, aside=aside)
+        numbers = Numbers(where=bid.bid, found=submission.arrival_us, allowed=sheet.auction.solve_us)
+    return Counted(bid=bid, aside=aside, numbers=numbers)

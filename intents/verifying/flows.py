@@ -84,14 +84,20 @@ def _at_venues(sheet: Sheet, bid: Bid) -> Iterator[Movement]:
     volume: Counter[str] = Counter()
     for trade in bid.trades:
         offer = sheet.offers[trade.offer]
-        chain, account = sheet.venues[offer.venue].chain, f"venue:{offer.venue}"
+        chain, account = sheet.venues[offer.venue].chain, _account(sheet, offer.venue)
         sign = {"sell": 1, "buy": -1}[offer.side]
         yield chain, account, offer.series, -sign * trade.lots
         yield chain, account, "USDC", sign * trade.lots * offer.price
         volume[offer.venue] += trade.lots
     for name, lots in volume.items():
         venue = sheet.venues[name]
-        yield venue.chain, f"venue:{name}", "USDC", venue.fee_touch + venue.fee_per_lot * lots
+        fee = venue.fee_touch + venue.fee_per_lot * lots
+        yield venue.chain, _account(sheet, name), "USDC", fee
+
+
+def _account(sheet: Sheet, venue: str) -> str:
+    """A solver's stock trades on its own account, all other venues on one for all their customers."""
+    return f"{'stock' if sheet.venues[venue].kind == 'stock' else 'venue'}:{venue}"
 
 
 def _over_bridges(sheet: Sheet, bid: Bid) -> Iterator[Movement]:

@@ -1,11 +1,10 @@
-"""Is an outcome what its bids make it? Reasons, reference, deals, choice and orders, line by line.
+"""Is an outcome what its bids make it? Which bids count, reference, deals and choice, line by line.
 
-What is written for people alone (details, numbers, versions) is not compared here, nor which of several
-sets of equal score won: that takes the market's own code, which a replay runs.
+What is written for people alone (details, versions) is not compared here, nor the numbers of a broken rule,
+nor which of several sets of equal score won: that takes the market's own code, which a replay runs.
 """
 
 import hashlib
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,7 +18,7 @@ from intents.verifying.sheet import Sheet, package_of, require, require_unique
 from solvers.bid import Bid
 from solvers.codec import encode
 from solvers.outcome import HOUSE, BidRecord, Deal, Numbers, Outcome, Submission
-from solvers.reasons import BidReason, OrderReason, SolverReason
+from solvers.reasons import BidReason, SolverReason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,19 +55,21 @@ def _judge(sheet: Sheet, counted: Counted, record: BidRecord, where: str) -> Jud
     """The judgement of a feasible bid; None for one that the record refuses for the right reason."""
     is_feasible = record.reason in (BidReason.WON, BidReason.OUTBID)
     require((record.score is UNSET) != is_feasible, "score", f"{where}: {record.score}")
-    is_infeasible = record.reason.startswith("infeasible:")
-    require(isinstance(record.numbers, Numbers) == is_infeasible, "numbers", where)
+    has_numbers = isinstance(record.numbers, Numbers)
     if counted.aside is not None or counted.bid is None:
         require(record.reason == counted.aside, "reason", f"{where} is {counted.aside}, not {record.reason}")
+        require(record.numbers == counted.numbers, "numbers", f"{where}: {record.numbers}")
         return None
     try:
         judged = judge_bid(sheet, counted.bid)
     except VerificationError as error:
         fits = record.reason == f"infeasible:{error.rule}"
         require(fits, "reason", f"{where} is infeasible, {error}; the record says {record.reason}")
+        require(has_numbers, "numbers", where)
         return None
     require(is_feasible, "reason", f"{where} is feasible, not {record.reason}")
     require(judged.score == record.score, "score", f"{where}: {record.score}, not {judged.score}")
+    require(has_numbers, "numbers", where)
     return judged
 
 
@@ -140,28 +141,6 @@ def check_choice(sheet: Sheet, outcome: Outcome, pool: Pool) -> None:
     require(choice.proved == proved, "proved", f"{choice.proved}, with {choice.score} of {choice.bound}")
     best = best_total(sheet, [(each.bid, each.judged.score) for each in pool.values()])
     require(best <= choice.bound, "optimality", f"bids worth {best} fit, the bound is {choice.bound}")
-
-
-def check_orders(sheet: Sheet, outcome: Outcome, pool: Pool) -> None:
-    """Every order of the auction has its one reason, in the auction's order."""
-    filled: Counter[str] = Counter()
-    wanted: set[str] = set()
-    for each in pool.values():
-        for fill in each.bid.fills:
-            wanted.add(fill.intent)
-            filled[fill.intent] += fill.units if each.record.reason == BidReason.WON else 0
-    require(
-        [row.intent for row in outcome.orders] == list(sheet.orders), "orders_missing", len(outcome.orders)
-    )
-    for row in outcome.orders:
-        units = filled[row.intent]
-        require(row.units == units, "order_units", f"{row.intent}: {row.units}, not {units}")
-        if units:
-            whole = units == sheet.orders[row.intent].units
-            reason = OrderReason.FILLED if whole else OrderReason.PARTLY_FILLED
-        else:
-            reason = OrderReason.OUTBID if row.intent in wanted else OrderReason.NO_BID
-        require(row.reason == reason, "order_reason", f"{row.intent}: {row.reason}, not {reason}")
 
 
 def check_solvers(outcome: Outcome) -> None:

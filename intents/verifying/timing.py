@@ -1,5 +1,6 @@
 """The deadlines of a bid's deal, and whether all that it uses lasts until then."""
 
+from collections.abc import Collection
 from fractions import Fraction
 from math import ceil
 
@@ -12,11 +13,16 @@ Instants = tuple[int, int, int]
 
 
 def deal_instants(sheet: Sheet, bid: Bid) -> Instants:
-    """The deadlines of a deal that is prepared when the window closes."""
+    """The deadlines of the deal that a bid would be."""
+    return instants_over(sheet, touched_chains(sheet, bid))
+
+
+def instants_over(sheet: Sheet, touched: Collection[str]) -> Instants:
+    """The deadlines of a deal over some chains that is prepared when the window closes."""
     rules, hub = sheet.auction.rules, sheet.chains[sheet.auction.hub]
     margin = Fraction(*rules.lock_margin)
     now = sheet.auction.cut_us + sheet.auction.solve_us
-    chains = [sheet.chains[name] for name in sorted(touched_chains(sheet, bid))]
+    chains = [sheet.chains[name] for name in sorted(touched)]
     if len(chains) == 1:
         span = chains[0].block_us + chains[0].relay_us
         instant = now + ceil(margin * span) + rules.outage_us + rules.skew_us

@@ -1,10 +1,11 @@
 """Did every deal settle whole or not at all, and did its transfers move just what was decided?
 
 Read from the recorded transfers of each deal, as what every account gains or loses on a chain. What
-venues, bridges, fees, the solver and the reserve get is what the bid sends there. What an owner gets
-is its legs for its payment. How that is split between an owner's free account and its written one
-follows from which sold legs closed a position, which only the market knew when it admitted the intent:
-some choice of closing legs must explain the recorded split, collateral included.
+venues, bridges, fees, the solver and the reserve get is what the bid sends there, but for the reward,
+which the solver gets out of the protocol fees. What an owner gets is its legs for its payment. How that
+is split between an owner's free account and its written ones, one for each maturity, follows from which
+sold legs closed a position, which only the market knew when it admitted the intent: some choice of
+closing legs must explain the recorded split, collateral included.
 """
 
 from collections import Counter
@@ -15,7 +16,7 @@ from typing import Final
 
 from intents.archive import SettledDeal
 from intents.verifying.bids import Judged
-from intents.verifying.collateral import backing
+from intents.verifying.collateral import places
 from intents.verifying.sheet import Sheet, require
 from solvers.outcome import Deal, FilledOrder
 
@@ -66,6 +67,13 @@ def _is_owned(account: str) -> bool:
     return account.startswith(("owner:", "written:"))
 
 
+def _split(account: str) -> tuple[str, str]:
+    """Whose account it is, and which: ``owner``, or the maturity in which legs are written."""
+    kind, _, name = account.partition(":")
+    owner, _, maturity = name.partition("/")
+    return owner, maturity if kind == "written" else kind
+
+
 def _check_others(deal: Deal, judged: Judged, moved: Net, where: str) -> None:
     """All accounts but the owners': among them the deal's own, which must come out even."""
     due: Net = Counter()
@@ -73,6 +81,9 @@ def _check_others(deal: Deal, judged: Judged, moved: Net, where: str) -> None:
         due[chain, account, asset] += amount
     for chain, amount in judged.reserve.items():
         due[chain, "reserve", "USDC"] += amount
+    for part in deal.reward:
+        due[part.chain, "fees:protocol", "USDC"] -= part.amount
+        due[part.chain, f"solver:{deal.solver}", "USDC"] += part.amount
     due = _without_zeros(due)
     found = {place: amount for place, amount in moved.items() if not _is_owned(place[1])}
     for place in sorted({*due, *found}):
@@ -95,13 +106,13 @@ def _check_owners(sheet: Sheet, deal: Deal, moved: Net, where: str) -> None:
     for fill in deal.fills:
         fills.setdefault((fill.chain, fill.owner), []).append(fill)
     for chain, account, asset in moved:
-        known = not _is_owned(account) or (chain, account.partition(":")[2]) in fills
+        known = not _is_owned(account) or (chain, _split(account)[0]) in fills
         require(known, "stranger_paid", f"{where} moves {asset} of {account} on {chain}")
     for (chain, owner), own in fills.items():
         got = {
-            (account, asset): amount
+            (_split(account)[1], asset): amount
             for (at, account, asset), amount in moved.items()
-            if at == chain and account in (f"owner:{owner}", f"written:{owner}")
+            if at == chain and _is_owned(account) and _split(account)[0] == owner
         }
         due = _due(sheet, own)
         total: Counter[str] = Counter()
@@ -110,8 +121,7 @@ def _check_owners(sheet: Sheet, deal: Deal, moved: Net, where: str) -> None:
         for asset in sorted({*due, *total}):
             found = f"{where}: {owner} on {chain} got {total[asset]} {asset}, due {due[asset]}"
             require(total[asset] == due[asset], "not_delivered", found)
-        split = {(account.partition(":")[0], asset): amount for (account, asset), amount in got.items()}
-        require(_explains(sheet, own, split), "collateral", f"{where}: {owner} on {chain}: {split}")
+        require(_explains(sheet, own, got), "collateral", f"{where}: {owner} on {chain}: {got}")
 
 
 def _due(sheet: Sheet, own: Sequence[FilledOrder]) -> Counter[str]:
@@ -140,7 +150,7 @@ def _explains(sheet: Sheet, own: Sequence[FilledOrder], split: dict[tuple[str, s
 def _ways(
     sheet: Sheet, fill: FilledOrder, split: dict[tuple[str, str], int]
 ) -> Iterator[Counter[tuple[str, str]]]:
-    """What a fill moves in the accounts ``owner`` and ``written``, for every choice of closing legs.
+    """What a fill moves in the accounts of its owner, for every choice of closing legs.
 
     An owner is never on both sides of a series in one deal, so a leg closes a position only where the
     free account loses lots of its series.
@@ -149,12 +159,10 @@ def _ways(
     sold = [series for series, ratio in legs if ratio < 0 and split.get(("owner", series), 0) < 0]
     for closing in concatenate.from_iterable(combinations(sold, size) for size in range(len(sold) + 1)):
         moves: Counter[tuple[str, str]] = Counter({("owner", "USDC"): -fill.payment})
-        rest = [(series, ratio) for series, ratio in legs if series not in closing]
-        is_written = any(ratio < 0 for _, ratio in rest)
         for series, ratio in legs:
-            place = "written" if is_written and series not in closing else "owner"
-            moves[place, series] += ratio * fill.units
-        for asset, amount in backing(sheet, rest).items() if is_written else ():
-            moves["owner", asset] -= amount * fill.units
-            moves["written", asset] += amount * fill.units
+            if series in closing:
+                moves["owner", series] += ratio * fill.units
+        rest = [(series, ratio) for series, ratio in legs if series not in closing]
+        for place, amount in places(sheet, rest).items():
+            moves[place] += amount * fill.units
         yield moves

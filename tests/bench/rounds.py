@@ -80,10 +80,11 @@ class Solver:
         """What it sends within the auction's window, and how many seconds it takes."""
         empty = msgspec.structs.replace(auction, orders=(), reference=())
         await self.competition.run(empty, window_s=LOADING_S)
-        sent, (report,) = await self.competition.run(auction, window_s=auction.solve_us / MICRO)
+        result = await self.competition.run(auction, window_s=auction.solve_us / MICRO)
+        (report,) = result.reports
         if report.reason not in (SolverReason.FINISHED, SolverReason.SOLVER_TIMEOUT):
             note(f"  {self.name}: {report.reason}: {report.detail}")
-        return sent, report.finished_us / MICRO
+        return result.submissions, report.finished_us / MICRO
 
 
 def measure(case: str, *, quick: bool) -> Iterator[Result]:

@@ -1,6 +1,7 @@
 import numpy as np
+import pytest
 
-from chains.venues.flow import Flow, FlowDraws, FlowEvent
+from chains.venues.flow import Flow, FlowClock, FlowDraws, FlowEvent
 
 
 def draws(flow: Flow, *, seed: int, count: int) -> list[FlowEvent]:
@@ -34,3 +35,23 @@ def test_a_place_is_picked_evenly_and_within_bounds() -> None:
     assert abs(counts - 3_000).max() < 300
     assert FlowEvent(1, True, 1, 2**32 - 1).pick(10) == 9
     assert FlowEvent(1, True, 1, 0).pick(10) == 0
+
+
+def test_a_clock_lets_the_drawn_events_come_one_gap_after_the_other() -> None:
+    flow = Flow(mean_gap_us=5_000)
+    clock = FlowClock(flow, start_us=100, stream=np.random.Generator(np.random.PCG64(3)))
+    expected = draws(flow, seed=3, count=500)
+    at_us = 100
+    for event in expected:
+        at_us += event.gap_us
+        assert clock.next_us == at_us
+        assert clock.take() == event
+    clock.stop()
+    assert clock.next_us is None
+    with pytest.raises(AssertionError, match="stopped"):
+        clock.take()
+
+
+def test_a_flow_that_is_off_never_comes() -> None:
+    clock = FlowClock(Flow(mean_gap_us=0), start_us=0, stream=np.random.Generator(np.random.PCG64(0)))
+    assert clock.next_us is None

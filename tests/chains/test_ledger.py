@@ -15,10 +15,12 @@ from chains.ledger import (
     Transfer,
     bridge_account,
     deal_account,
+    expiry_account,
     may_owe,
     owner_account,
     solver_account,
     venue_account,
+    writer_account,
     written_account,
 )
 from chains.units import WIRE_MAX
@@ -28,7 +30,7 @@ ANN, BOB, VENUE = owner_account("0xA"), owner_account("0xB"), venue_account("v")
 NAMES = (
     ANN,
     BOB,
-    written_account("0xA"),
+    written_account("0xA", "BTC-26JUN26"),
     VENUE,
     bridge_account("b"),
     solver_account("s"),
@@ -208,9 +210,12 @@ def test_the_first_account_in_order_is_named_short() -> None:
     assert Ledger("hub").pend("k", batch) == Shortfall(account=ANN, asset="USDC", missing=3)
 
 
-def test_written_packages_owe_series_but_never_collateral() -> None:
-    written = written_account("0xA")
+def test_what_is_written_owes_series_of_its_maturity_but_never_collateral() -> None:
+    written = written_account("0xA", "BTC-26JUN26")
     assert may_owe(written, SERIES)
+    assert not may_owe(written, "BTC-25JUN26-100000-C")
+    assert not may_owe(written, "ETH-26JUN26-100000-C")
+    assert not may_owe("written:0xa", SERIES)
     assert not may_owe(written, "USDC")
     assert not may_owe(written, "BTC")
     ledger = Ledger("hub")
@@ -220,8 +225,8 @@ def test_written_packages_owe_series_but_never_collateral() -> None:
     assert ledger.pend("k2", [move(written, VENUE, 2)]) is not None
 
 
-def test_a_deal_keeps_nothing() -> None:
-    deal = deal_account("d1")
+@pytest.mark.parametrize("deal", [deal_account("d1"), expiry_account("BTC-26JUN26")])
+def test_what_is_passed_through_keeps_nothing(deal: str) -> None:
     ledger = funded(a=10)
     ledger.record([move(ANN, deal, 7), move(deal, VENUE, 7)])
     assert ledger.balance(deal, "USDC") == 0
@@ -232,7 +237,18 @@ def test_a_deal_keeps_nothing() -> None:
 
 def test_addresses_of_either_case_are_one_account() -> None:
     assert owner_account("0xAbC") == owner_account("0xabc")
-    assert written_account("0xAbC") == written_account("0xabc")
+    assert written_account("0xAbC", "BTC-26JUN26") == written_account("0xabc", "BTC-26JUN26")
+
+
+def test_the_writer_is_found_from_where_it_wrote() -> None:
+    assert writer_account(written_account("0xAbC", "BTC-26JUN26")) == owner_account("0xabc")
+
+
+def test_holders_are_those_that_have_or_owe_any_of_the_assets() -> None:
+    ledger = funded(a=10)
+    ledger.record([move(VENUE, ANN, 3, SERIES), move(VENUE, BOB, 2, "BTC-26JUN26-9-P")])
+    assert ledger.holders({SERIES, "ETH"}) == {ANN: {SERIES: 3}, VENUE: {SERIES: -3}}
+    assert ledger.holders({"ETH"}) == {}
 
 
 @pytest.mark.parametrize("amount", [0, -1, WIRE_MAX + 1])

@@ -4,9 +4,11 @@ import pytest
 from chains.commit import LegPlan
 from chains.errors import CommitError
 from chains.ledger import Ledger, deal_account, owner_account, venue_account
-from chains.locking import Locking, venue_of
+from chains.locking import Locking
 from chains.units import USDC, WIRE_MAX
 from chains.venues.order_book import OrderBook
+from chains.venues.venue import venue_of
+from tests.feeds import MadeFeed
 from tests.worlds import ALICE, CALL, PUT, START_US, default_levels, make_book, make_plan, move
 
 ASK = f"east-book/{CALL}/sell/7000000"
@@ -16,7 +18,7 @@ OWNER = owner_account(ALICE)
 
 def made() -> tuple[Locking, OrderBook, Ledger]:
     stream = np.random.Generator(np.random.PCG64(0))
-    book = make_book("east", default_levels()).open_venue(start_us=START_US, stream=stream)
+    book = make_book("east", default_levels()).open_venue(start_us=START_US, stream=stream, feed=MadeFeed({}))
     ledger = Ledger("east")
     return Locking(ledgers={"east": ledger}, venues={"east-book": book}), book, ledger
 
@@ -35,12 +37,12 @@ def test_a_leg_locks_everything_and_consumes_and_posts_at_the_end() -> None:
     locking, book, ledger = made()
     ledger.record([move("outside", OWNER, USDC, 100)])
     plan = leg(((ASK, 10), (OTHER, 5), (ASK, 3)), pays=100)
-    assert locking.lock("deal-1", plan) == ""
+    assert locking.lock("deal-1", plan, now_us=START_US) is None
     assert book.locked() == {ASK: 13, OTHER: 5}
     assert ledger.available(OWNER, USDC) == 0
     locking.end("deal-1", plan, commit=True)
     assert book.locked() == {}
-    assert {offer.id: offer.lots for offer in book.offers(START_US)}[ASK] == 27
+    assert {offer.id: offer.lots for offer in book.offers(START_US, {})}[ASK] == 27
     assert ledger.balance(venue_account("east-book"), USDC) == 100
 
 
@@ -56,7 +58,11 @@ def test_a_leg_that_cannot_have_everything_locks_nothing(
     lots: tuple[tuple[str, int], ...], pays: int, missing: str
 ) -> None:
     locking, book, ledger = made()
-    assert locking.lock("deal-1", leg(lots, pays=pays)) == missing
+    refusal = locking.lock("deal-1", leg(lots, pays=pays), now_us=START_US)
+    assert refusal is not None
+    assert refusal.text == missing
+    assert refusal.offer or refusal.account
+    assert missing.startswith(refusal.offer or refusal.account)
     assert book.locked() == {}
     assert not ledger.pending()
 
@@ -65,7 +71,7 @@ def test_a_voided_leg_releases_every_lock() -> None:
     locking, book, ledger = made()
     ledger.record([move("outside", OWNER, USDC, 100)])
     plan = leg(((ASK, 40),), pays=60)
-    assert locking.lock("deal-1", plan) == ""
+    assert locking.lock("deal-1", plan, now_us=START_US) is None
     locking.end("deal-1", plan, commit=False)
     assert book.locked() == {}
     assert ledger.available(OWNER, USDC) == 100
@@ -75,7 +81,11 @@ def test_a_balance_at_the_ledgers_bound_is_a_refusal() -> None:
     locking, book, ledger = made()
     ledger.record([move("outside", venue_account("east-book"), USDC, WIRE_MAX)])
     ledger.record([move("bridge:b", OWNER, USDC, 5)])
-    assert "bounds" in locking.lock("deal-1", leg(((ASK, 1),), pays=5))
+    refusal = locking.lock("deal-1", leg(((ASK, 1),), pays=5), now_us=START_US)
+    assert refusal is not None
+    assert "bounds" in refusal.text
+    assert not refusal.offer
+    assert not refusal.account
     assert book.locked() == {}
 
 

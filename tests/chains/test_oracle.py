@@ -6,6 +6,7 @@ from chains.listing import LiveListing
 from chains.oracle import Marks
 from chains.snapshot import Mark
 from chains.units import MICRO
+from chains.venues.venue import Feed
 from tests.worlds import CALL, JUNE_US, LATER, PUT, START_US, make_spec
 
 ROUND_US = 3 * MICRO
@@ -45,3 +46,34 @@ def test_without_the_expired_there_are_no_marks_of_them() -> None:
     assert len(marks.at(JUNE_US)) == 3
     listing.expire(JUNE_US)
     assert [mark.series for mark in marks.at(JUNE_US)] == [LATER]
+
+
+def test_venues_read_the_same_marks_as_whole_micro_usdc() -> None:
+    listing = LiveListing(make_spec(), start_us=START_US)
+    marks: Feed = Marks(listing, round_us=ROUND_US)
+    assert marks.round_us == ROUND_US
+    for now_us in (START_US, START_US + 7 * ROUND_US + 1, JUNE_US - 1):
+        for series, mark in marks_at(now_us).items():
+            assert marks.mark(series, now_us=now_us) == round(mark.price)
+
+
+def test_a_mark_is_the_same_whatever_was_asked_before_it() -> None:
+    def ask(rounds: list[int]) -> dict[int, int | None]:
+        marks = Marks(LiveListing(make_spec(), start_us=START_US), round_us=ROUND_US)
+        return {number: marks.mark(CALL, now_us=START_US + number * ROUND_US) for number in rounds}
+
+    rounds = list(range(0, 40_000, 997))
+    answers = ask(rounds)
+    assert answers == ask(rounds[::-1])
+    assert len(set(answers.values())) == len(rounds)
+
+
+def test_what_is_not_listed_has_no_mark() -> None:
+    listing = LiveListing(make_spec(), start_us=START_US)
+    marks = Marks(listing, round_us=ROUND_US)
+    assert marks.mark("BTC-1JAN27-1-C", now_us=START_US) is None
+    before = marks.mark(LATER, now_us=JUNE_US)
+    assert marks.mark(CALL, now_us=JUNE_US) == 500 * MICRO // 100
+    listing.expire(JUNE_US)
+    assert marks.mark(CALL, now_us=JUNE_US) is None
+    assert marks.mark(LATER, now_us=JUNE_US) == before

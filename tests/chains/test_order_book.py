@@ -9,6 +9,7 @@ from chains.errors import CommitError
 from chains.venues import Flow, Venue
 from chains.venues.order_book import OrderBook
 from chains.venues.venue import VenueKind, VenueSpec
+from tests.feeds import MadeFeed
 from tests.worlds import CALL, LATER, NO_FLOW, PUT, START_US, default_levels, make_book
 
 ASK = f"east-book/{CALL}/sell/7000000"
@@ -17,11 +18,16 @@ BID = f"east-book/{CALL}/buy/6500000"
 
 def open_book(flow: Flow = NO_FLOW, *, seed: int = 0) -> OrderBook:
     spec = make_book("east", default_levels(), flow=flow)
-    return spec.open_venue(start_us=START_US, stream=np.random.Generator(np.random.PCG64(seed)))
+    stream = np.random.Generator(np.random.PCG64(seed))
+    return spec.open_venue(start_us=START_US, stream=stream, feed=MadeFeed({}))
+
+
+def lock(book: OrderBook, offer: str, lots: int) -> bool:
+    return book.lock(offer, lots, now_us=START_US) == ""
 
 
 def lots_of(book: OrderBook) -> dict[str, int]:
-    return {offer.id: offer.lots for offer in book.offers(START_US)}
+    return {offer.id: offer.lots for offer in book.offers(START_US, {})}
 
 
 def test_an_order_book_is_a_venue_of_a_registered_kind() -> None:
@@ -35,7 +41,7 @@ def test_an_order_book_is_a_venue_of_a_registered_kind() -> None:
 
 
 def test_offers_are_the_levels_with_the_best_price_first() -> None:
-    offers = open_book().offers(START_US)
+    offers = open_book().offers(START_US, {})
     assert Counter((o.series, o.side, o.price, o.lots) for o in offers) == Counter(default_levels())
     sells = [offer.price for offer in offers if (offer.series, offer.side) == (CALL, "sell")]
     assert sells == sorted(sells)
@@ -44,10 +50,10 @@ def test_offers_are_the_levels_with_the_best_price_first() -> None:
 
 def test_a_lock_takes_free_lots_only_and_unlocking_gives_them_back() -> None:
     book = open_book()
-    assert book.lock(ASK, 25)
+    assert lock(book, ASK, 25)
     assert lots_of(book)[ASK] == 15
-    assert not book.lock(ASK, 16)
-    assert book.lock(ASK, 15)
+    assert book.lock(ASK, 16, now_us=START_US) == f"{ASK} has no 16 free lots"
+    assert lock(book, ASK, 15)
     assert ASK not in lots_of(book)
     assert book.locked() == {ASK: 40}
     book.unlock(ASK, 40)
@@ -56,7 +62,7 @@ def test_a_lock_takes_free_lots_only_and_unlocking_gives_them_back() -> None:
 
 def test_consumed_lots_are_gone() -> None:
     book = open_book()
-    assert book.lock(BID, 10)
+    assert lock(book, BID, 10)
     book.consume(BID, 10)
     assert lots_of(book)[BID] == 20
     assert book.locked() == {}
@@ -65,14 +71,14 @@ def test_consumed_lots_are_gone() -> None:
 
 def test_lots_of_an_unknown_level_cannot_be_locked() -> None:
     book = open_book()
-    assert not book.lock("east-book/nothing", 1)
+    assert not lock(book, "east-book/nothing", 1)
     assert book.most("east-book/nothing") == 0
 
 
 @pytest.mark.parametrize("lots", [0, -1, 11])
 def test_only_locked_lots_can_be_unlocked_or_consumed(lots: int) -> None:
     book = open_book()
-    assert book.lock(ASK, 10)
+    assert lock(book, ASK, 10)
     with pytest.raises(CommitError):
         book.unlock(ASK, lots)
     with pytest.raises(CommitError):
@@ -81,10 +87,10 @@ def test_only_locked_lots_can_be_unlocked_or_consumed(lots: int) -> None:
 
 def test_delisted_series_vanish_but_their_locks_still_end() -> None:
     book = open_book()
-    assert book.lock(ASK, 10)
+    assert lock(book, ASK, 10)
     book.delist({CALL})
-    assert {offer.series for offer in book.offers(START_US)} == {PUT, LATER}
-    assert not book.lock(ASK, 1)
+    assert {offer.series for offer in book.offers(START_US, {})} == {PUT, LATER}
+    assert not lock(book, ASK, 1)
     book.unlock(ASK, 4)
     book.consume(ASK, 6)
     assert book.violations() == []
@@ -101,7 +107,7 @@ def test_a_book_without_series_or_flow_has_no_next_event() -> None:
 def test_restoring_flow_brings_back_whole_levels_the_longest_missing_first() -> None:
     book = open_book(Flow(mean_gap_us=1_000, restore_bps=10_000))
     for offer in (BID, ASK):
-        assert book.lock(offer, 5)
+        assert lock(book, offer, 5)
         book.consume(offer, 5)
     book.apply_flow()
     assert lots_of(book)[BID] == 30
@@ -112,8 +118,8 @@ def test_restoring_flow_brings_back_whole_levels_the_longest_missing_first() -> 
 
 def test_taking_flow_takes_from_the_touch_and_never_what_is_locked() -> None:
     book = open_book(Flow(mean_gap_us=1_000, restore_bps=0, lots_max=1_000))
-    locked = {offer.id: 2 for offer in book.offers(START_US)}
-    assert all(book.lock(offer, lots) for offer, lots in locked.items())
+    locked = {offer.id: 2 for offer in book.offers(START_US, {})}
+    assert all(lock(book, offer, lots) for offer, lots in locked.items())
     second = f"east-book/{CALL}/sell/7500000"
     while ASK in lots_of(book):
         assert lots_of(book)[second] == 98
@@ -146,7 +152,7 @@ def test_the_book_is_always_a_sub_book_of_its_source(seed: int, steps: list[tupl
         if action == "flow":
             book.apply_flow()
         elif action == "lock":
-            assert book.lock(name, lots) == (lots <= free)
+            assert lock(book, name, lots) == (lots <= free)
             locked[name] += lots if lots <= free else 0
         elif lots <= locked[name]:
             (book.unlock if action == "unlock" else book.consume)(name, lots)

@@ -60,3 +60,13 @@ def test_lot_pledges_add_up_and_end_by_leg_once() -> None:
     pledges.end("one", "east")
     pledges.end("one", "east")
     assert (pledges.pledged("a"), pledges.pledged("b")) == (4, 0)
+
+
+def test_each_venue_hears_of_what_is_pledged_on_its_own_offers() -> None:
+    pledges = LotPledges()
+    pledges.pledge("one", "east", (("book/x", 3), ("pool/y/1", 1)))
+    pledges.pledge("two", "east", (("book/x", 4), ("book/z", 2)))
+    assert pledges.by_venue() == {"book": {"book/x": 7, "book/z": 2}, "pool": {"pool/y/1": 1}}
+    pledges.end("two", "east")
+    pledges.end("one", "east")
+    assert pledges.by_venue() == {}

@@ -6,11 +6,16 @@ from math import ceil, floor
 
 import pytest
 
-from chains.reference import HUB, read_source, reference_world
+from chains.network import HUB
+from chains.reference import read_source, reference_world
 from chains.series import parse_series
 from chains.units import MICRO
+from chains.venues.order_book import OrderBookSpec
+from chains.venues.range_amm import RangeAmmSpec
+from chains.venues.rfq import RfqSpec
 from chains.world import World
 from chains.world_file import WorldSpec, check_world, decode_world, encode_world
+from chains.world_summary import summarise_world
 
 START_US = 1_777_593_600 * MICRO
 SOURCE_US = read_source().taken_us
@@ -31,14 +36,20 @@ def shipped_book() -> Book:
     return book
 
 
+def order_books(spec: WorldSpec) -> list[OrderBookSpec]:
+    return [venue for venue in spec.venues if isinstance(venue, OrderBookSpec)]
+
+
 def all_levels(spec: WorldSpec) -> Book:
     return Counter(
-        (level.series, level.side, level.price, level.lots) for venue in spec.venues for level in venue.levels
+        (level.series, level.side, level.price, level.lots)
+        for venue in order_books(spec)
+        for level in venue.levels
     )
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_venues_together_are_exactly_the_shipped_book(seed: int) -> None:
+def test_the_order_books_together_are_exactly_the_shipped_book(seed: int) -> None:
     assert all_levels(reference_world(seed=seed, start_us=SOURCE_US)) == shipped_book()
 
 
@@ -56,7 +67,8 @@ def test_the_reference_world_has_the_promised_size() -> None:
     assert len(spec.chains) == 6
     assert spec.hub == HUB
     assert len(spec.bridges) >= 10
-    assert len(spec.venues) == 10
+    kinds = Counter(type(venue) for venue in spec.venues)
+    assert kinds == {OrderBookSpec: 10, RangeAmmSpec: 3, RfqSpec: 3}
     assert {venue.chain for venue in spec.venues} == {chain.id for chain in spec.chains}
     assert len(spec.series) == 326
     assert len({parse_series(each.id).expiry for each in spec.series}) == 7
@@ -108,7 +120,7 @@ def test_about_half_of_neighbouring_strikes_can_be_had_at_one_venue_but_rarely_a
 ) -> None:
     spec = reference_world(seed=seed, start_us=START_US)
     sides: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
-    for venue in spec.venues:
+    for venue in order_books(spec):
         for level in venue.levels:
             price = level.price if level.side == "sell" else -level.price
             at = sides[level.series, level.side]
@@ -137,11 +149,15 @@ def test_about_half_of_neighbouring_strikes_can_be_had_at_one_venue_but_rarely_a
 
 
 def test_marks_lie_within_the_spread_where_the_source_is_liquid() -> None:
-    snapshot = World(reference_world(start_us=SOURCE_US), seed=0, start_us=SOURCE_US).snapshot()
+    spec = reference_world(start_us=SOURCE_US)
+    books = {venue.id for venue in order_books(spec)}
+    snapshot = World(spec, seed=0, start_us=SOURCE_US).snapshot()
     marks = {mark.series: mark for mark in snapshot.marks}
     bids: dict[str, int] = {}
     asks: dict[str, int] = {}
     for offer in snapshot.offers:
+        if offer.venue not in books:
+            continue
         if offer.side == "buy":
             bids[offer.series] = max(offer.price, bids.get(offer.series, 0))
         else:
@@ -150,3 +166,29 @@ def test_marks_lie_within_the_spread_where_the_source_is_liquid() -> None:
     inside = [name for name in liquid if bids[name] <= marks[name].price <= asks[name]]
     assert len(liquid) > 80
     assert len(inside) >= 0.9 * len(liquid)
+
+
+@pytest.mark.parametrize("hour", [0, 1, 5, 6, 7, 8, 12, 23])
+def test_no_series_is_crossed_at_the_start_whatever_the_hour(hour: int) -> None:
+    start_us = START_US + hour * 3_600 * MICRO
+    summary = summarise_world(reference_world(seed=hour, start_us=start_us))
+    assert summary.crossed == ()
+    assert summary.two_sided >= 228
+    assert summary.offers < 4_500
+
+
+def test_pools_and_makers_stand_beside_the_book_without_replacing_it() -> None:
+    spec = reference_world(start_us=SOURCE_US)
+    snapshot = World(spec, seed=0, start_us=SOURCE_US).snapshot()
+    books = {venue.id for venue in order_books(spec)}
+    best: dict[tuple[str, str], dict[bool, int]] = defaultdict(dict)
+    for offer in snapshot.offers:
+        price = offer.price if offer.side == "sell" else -offer.price
+        at = best[offer.series, offer.side]
+        at[offer.venue in books] = min(price, at.get(offer.venue in books, price))
+    both = [at for at in best.values() if len(at) == 2]
+    better = sum(at[False] < at[True] for at in both)
+    only_beside = sum(True not in at for at in best.values())
+    assert len(both) > 150
+    assert 0.1 < better / len(both) < 0.5
+    assert only_beside < 20

@@ -3,6 +3,8 @@
 Every time here was worked out by hand from the block times, finality and relay times of `tests.worlds`.
 """
 
+from dataclasses import replace
+
 import pytest
 
 from chains.agenda import Priority
@@ -24,6 +26,7 @@ from tests.worlds import (
 
 ASK = f"sell/{7_000_000}"
 EAST_ASK = f"east-book/{CALL}/{ASK}"
+WEST_ASK = f"west-book/{CALL}/{ASK}"
 SLOW_ASK = f"slow-book/{CALL}/{ASK}"
 
 
@@ -104,6 +107,7 @@ def test_a_chain_slower_than_the_deadline_aborts_the_deal_at_the_first_hub_block
     world = make_world()
     before = free_lots(world)
     deadlines = make_deadlines(decide_after_us=round(decide_s * 1_000_000))
+    deadlines = replace(deadlines, lock_by_us=after(60))
     world.prepare(make_plan("deal-1", {"east": {EAST_ASK: 5}, "slow": {SLOW_ASK: 5}}, deadlines=deadlines))
     assert [(u.state, u.at_us, u.detail) for u in world.advance(after(300))] == [
         (DealState.ABORTED, after(aborted_s), "not in time: slow"),
@@ -112,6 +116,43 @@ def test_a_chain_slower_than_the_deadline_aborts_the_deal_at_the_first_hub_block
     record = world.deals["deal-1"]
     assert times(record, "slow") == (after(60), None, after(refunded_s))
     assert {leg.state for leg in record.legs.values()} == {LegState.REFUNDED}
+    assert free_lots(world) == before
+    assert world.audit() == []
+
+
+@pytest.mark.parametrize("late_us", [0, 1])
+def test_a_chain_locks_nothing_after_lock_by(late_us: int) -> None:
+    """East takes the prepare in its block 2 s after the start, in time or one microsecond late."""
+    world = make_world()
+    before = free_lots(world)
+    deadlines = replace(make_deadlines(), lock_by_us=after(2) - late_us)
+    plan = make_plan("deal-1", {"east": {EAST_ASK: 5}, "west": {WEST_ASK: 5}}, deadlines=deadlines)
+    world.prepare(plan)
+    updates = world.advance(after(100))
+    record = world.deals["deal-1"]
+    if late_us:
+        assert [update.state for update in updates] == [DealState.ABORTED, DealState.CLOSED]
+        assert {chain: leg.state for chain, leg in record.legs.items()} == {
+            "east": LegState.REFUSED,
+            "west": LegState.REFUNDED,
+        }
+        assert (record.causes, updates[0].detail) == ((), "not in time: east")
+        assert free_lots(world) == before
+    else:
+        assert updates[-1].state is DealState.SETTLED
+    assert world.audit() == []
+
+
+def test_a_deal_that_is_handed_in_after_its_lock_by_pledges_no_lots_and_settles_nowhere() -> None:
+    world = make_world()
+    before = free_lots(world)
+    world.advance(after(60))
+    world.prepare(make_plan("deal-1", {"east": {EAST_ASK: 5}, "west": {WEST_ASK: 5}}))
+    assert free_lots(world) == before
+    updates = world.advance(after(200))
+    assert [update.state for update in updates] == [DealState.ABORTED, DealState.CLOSED]
+    states = {leg.state for leg in world.deals["deal-1"].legs.values()}
+    assert states <= {LegState.REFUSED, LegState.TOMBSTONE}
     assert free_lots(world) == before
     assert world.audit() == []
 

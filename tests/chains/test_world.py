@@ -27,6 +27,7 @@ from tests.worlds import (
     make_plan,
     make_spec,
     make_world,
+    move,
     three_chain_plan,
     with_flow,
 )
@@ -242,6 +243,21 @@ def test_time_does_not_run_backwards() -> None:
     assert world.advance(START_US + 5) == ()
     with pytest.raises(ChainsError, match="back"):
         world.advance(START_US + 4)
+
+
+def test_funds_move_at_once_whole_or_not_at_all() -> None:
+    world = make_world()
+    world.deposit(ALICE, "hub", USDC, 10)
+    alice = owner_account(ALICE)
+    hub = world.ledgers["hub"]
+    with pytest.raises(LedgerError, match="short"):
+        world.transfer("hub", [move(alice, "reserve", USDC, 4), move(alice, "fees:protocol", USDC, 7)])
+    assert hub.balance(alice, USDC) == 10
+    world.transfer("hub", [move(alice, "reserve", USDC, 4), move(alice, "fees:protocol", USDC, 6)])
+    assert (hub.balance(alice, USDC), hub.balance("reserve", USDC)) == (0, 4)
+    assert not world.audit()
+    with pytest.raises(ChainsError, match="no chain 'moon'"):
+        world.transfer("moon", [])
 
 
 def test_deposits_come_from_outside() -> None:

@@ -1,6 +1,7 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from math import isclose, sqrt
 from typing import Any
 
 import msgspec
@@ -10,10 +11,12 @@ from chains import world_file
 from chains.errors import WorldFileError
 from chains.series import parse_series
 from chains.units import MICRO
+from chains.world import World
 from chains.world_file import decode_world, encode_world, shift_expiries
-from tests.worlds import CALL, START_US, make_spec
+from tests.worlds import CALL, JUNE_US, START_US, make_spec
 
-DAY_US = 86_400 * MICRO
+HOUR_US = 3_600 * MICRO
+DAY_US = 24 * HOUR_US
 
 
 def raw() -> Any:
@@ -123,7 +126,7 @@ def test_a_file_beyond_the_size_limit_is_not_even_parsed(monkeypatch: pytest.Mon
         ("BRIDGES_MAX", "bridges: 6"),
         ("VENUES_MAX", "venues: 4"),
         ("SERIES_MAX", "series: 3"),
-        ("VENUE_ENTRIES_MAX", "venues[].levels: 24"),
+        ("VENUE_ENTRIES_MAX", "venues[].size: 24"),
     ],
 )
 def test_every_count_has_a_limit(limit: str, field: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,9 +138,12 @@ def test_every_count_has_a_limit(limit: str, field: str, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("days", [-3_000, -1, 0, 1, 400])
 @pytest.mark.parametrize("hour", [0, 6, 7, 8, 23])
-def test_shifted_expiries_keep_their_distances_and_lie_just_after_the_start(days: int, hour: int) -> None:
-    spec = make_spec()
-    start_us = START_US + days * DAY_US + hour * 3_600 * MICRO
+@pytest.mark.parametrize("left_us", [JUNE_US - START_US, 40 * HOUR_US, 9 * HOUR_US, 60 * MICRO])
+def test_shifted_expiries_keep_their_distances_to_each_other_and_nearly_to_the_start(
+    days: int, hour: int, left_us: int
+) -> None:
+    spec = msgspec.structs.replace(make_spec(), start_us=JUNE_US - left_us)
+    start_us = START_US + days * DAY_US + hour * HOUR_US
     shifted = shift_expiries(spec, start_us=start_us)
     world_file.check_world(shifted)
     before = [parse_series(each.id).expiry_us for each in spec.series]
@@ -145,8 +151,36 @@ def test_shifted_expiries_keep_their_distances_and_lie_just_after_the_start(days
     moves = {new - old for new, old in zip(after, before, strict=True)}
     assert len(moves) == 1
     assert moves.pop() % DAY_US == 0
-    assert 3_600 * MICRO <= min(after) - start_us < DAY_US + 3_600 * MICRO
+    least_us = max(HOUR_US, left_us - DAY_US // 2)
+    assert least_us <= min(after) - start_us <= least_us + DAY_US
     assert shifted.start_us == start_us
+
+
+def test_a_world_that_starts_when_its_file_does_is_not_moved() -> None:
+    assert shift_expiries(make_spec(), start_us=START_US) == make_spec()
+
+
+@pytest.mark.parametrize("hour", range(0, 24, 5))
+@pytest.mark.parametrize("left_us", [JUNE_US - START_US, 9 * HOUR_US])
+def test_every_mark_keeps_its_price_when_a_world_is_moved(hour: int, left_us: int) -> None:
+    spec = msgspec.structs.replace(make_spec(), start_us=JUNE_US - left_us)
+    start_us = START_US + hour * HOUR_US
+    shifted = shift_expiries(spec, start_us=start_us)
+    for old, new in zip(spec.series, shifted.series, strict=True):
+        before = (parse_series(old.id).expiry_us - spec.start_us) / DAY_US
+        after = (parse_series(new.id).expiry_us - start_us) / DAY_US
+        assert abs(new.iv_bps - old.iv_bps * sqrt(before / after)) <= 0.5
+    marks = [World(each, seed=0, start_us=each.start_us).snapshot().marks for each in (spec, shifted)]
+    for old_mark, new_mark in zip(*marks, strict=True):
+        assert isclose(old_mark.price, new_mark.price, rel_tol=2e-3)
+
+
+def test_a_volatility_that_would_leave_its_bounds_stays_at_them() -> None:
+    wild = tuple(msgspec.structs.replace(each, iv_bps=90_000) for each in make_spec().series)
+    spec = msgspec.structs.replace(make_spec(), start_us=JUNE_US - 9 * HOUR_US, series=wild)
+    shifted = shift_expiries(spec, start_us=JUNE_US - HOUR_US)
+    world_file.check_world(shifted)
+    assert [each.iv_bps for each in shifted.series[:2]] == [100_000, 100_000]
 
 
 def test_shifted_books_are_the_same_books_under_new_names() -> None:
@@ -160,5 +194,5 @@ def test_shifted_books_are_the_same_books_under_new_names() -> None:
 
 def test_a_shift_out_of_the_years_of_series_ids_is_refused() -> None:
     far = int(datetime(2099, 12, 1, tzinfo=UTC).timestamp()) * MICRO
-    with pytest.raises(WorldFileError, match="start_us: shifting BTC-25SEP26-110000-C"):
+    with pytest.raises(WorldFileError, match="start_us: shifting BTC-26JUN26-100000-C"):
         shift_expiries(make_spec(), start_us=far)

@@ -91,6 +91,12 @@ def test_an_intent_signed_by_a_wallet_passes_every_step() -> None:
     assert check_terms(signed.intent, TERMS, NOW_US) is None
 
 
+def test_a_signed_group_and_reduce_only_pass_every_step() -> None:
+    signed = read(sign(message(group="0x" + "AB" * 32, reduceOnly=True, legs=[leg(-2)])))
+    assert (signed.intent.group, signed.intent.reduce_only) == ("0x" + "ab" * 32, True)
+    assert verify_intent(DOMAIN, signed) == intent_id(intent_digest(DOMAIN, signed.intent))
+
+
 def test_integers_may_be_decimal_strings_and_hex_may_be_upper_case() -> None:
     numbers = read(sign(message(limit=-5)))
     strings = message(owner=ACCOUNT.address, nonce="1", units="10", minUnits="1", limit="-5")
@@ -164,8 +170,8 @@ BAD_FIELDS = [
     ({"chain": 1}, Code.MALFORMED, "chain", 1),
     ({"immediate": 1}, Code.MALFORMED, "immediate", 1),
     ({"group": "0x00"}, Code.MALFORMED, "group", "0x00"),
-    ({"group": "0x" + "01" * 32}, Code.UNSUPPORTED, "group", "0x" + "01" * 32),
-    ({"reduceOnly": True}, Code.UNSUPPORTED, "reduceOnly", True),
+    ({"reduceOnly": True}, Code.NOT_REDUCING, "legs[0].ratio", 2),
+    ({"reduceOnly": True, "legs": [leg(-1), leg(3, PUT)]}, Code.NOT_REDUCING, "legs[1].ratio", 3),
     ({"legs": []}, Code.NO_LEGS, "legs", 0),
     ({"legs": [leg(series=f"S{n}") for n in range(9)]}, Code.TOO_MANY_LEGS, "legs", 9),
     ({"legs": {}}, Code.MALFORMED, "legs", "an object"),

@@ -22,11 +22,14 @@ from intents.events import (
     IntentPosted,
     IntentsCancelled,
     NoncesRevoked,
+    Withheld,
 )
 from intents.lifecycle import Status
+from intents.records import Records
 from intents.refusals import Code, Refused
 from solvers.arbitration import arbitrate
 from solvers.auction import Rules
+from solvers.outcome import Numbers
 from solvers.reasons import OrderReason
 from solvers.reference import with_reference
 from tests.market_run import (
@@ -54,6 +57,7 @@ PUT_COLLATERAL = 1_000 * MICRO
 """0.01 BTC at 100,000 USD."""
 
 WEALTH = 10_000 * MICRO
+JUNE = "BTC-26JUN26"
 
 
 @pytest.fixture
@@ -96,7 +100,7 @@ def test_a_written_package_moves_with_its_collateral(run: MarketRun) -> None:
     run.round()
     run.settle_all()
     hub = run.engine.world.ledgers["hub"]
-    assert hub.holdings(written_account(BOB)) == {PUT: -1, USDC: PUT_COLLATERAL}
+    assert hub.holdings(written_account(BOB, JUNE)) == {PUT: -1, USDC: PUT_COLLATERAL}
     assert hub.balance(owner_account(BOB), USDC) == WEALTH - PUT_COLLATERAL - NEED_PUT
 
 
@@ -110,7 +114,7 @@ def test_a_closing_sale_takes_the_free_lots_and_no_collateral(run: MarketRun) ->
     run.settle_all()
     hub = run.engine.world.ledgers["hub"]
     assert hub.balance(owner_account(ALICE), CALL) == 1
-    assert hub.holdings(written_account(ALICE)) == {}
+    assert hub.holdings(written_account(ALICE, JUNE)) == {}
 
 
 def test_units_in_settlement_are_not_offered_again(run: MarketRun) -> None:
@@ -141,7 +145,7 @@ def test_an_intent_that_ends_in_a_round_ends_after_it(run: MarketRun) -> None:
     intent = buy_calls(run, valid_until=START_US // MICRO + 1)
     auction, house = run.cut()
     outcome = run.decide(auction, run.compete(auction, house))
-    assert [record.reason for record in outcome.orders] == [OrderReason.NO_BID]
+    assert [record.reason for record in outcome.orders] == [OrderReason.TOO_LATE]
     assert units_of(run, intent) == (0, 0, 0)
     assert status_of(run, intent) is Status.EXPIRED
 
@@ -321,7 +325,22 @@ def test_all_deposits_together_stay_within_half_the_wire() -> None:
     assert answer.code is Code.FAUCET_LIMIT
     run.must(replace(one_more, amount=5))
     run.must(replace(one_more, chain="east"))
-    run.must(replace(one_more, asset="BTC"))
+    run.must(replace(one_more, asset="ETH", amount=DEPOSITS_MAX))
+    assert isinstance(run.handle(replace(one_more, asset="ETH", amount=1)), Refused)
+
+
+def test_coins_count_for_what_they_may_be_sold_for() -> None:
+    """The highest forward is 102,000 USD: 1e-8 coins are worth 1,020 micro-USDC and fill the chain sooner."""
+    run = MarketRun(make_genesis(make_spec(), at_us=START_US, faucet_max=DEPOSITS_MAX))
+    most = (DEPOSITS_MAX - 7_000) // 1_020
+    run.deposit(ALICE, "hub", USDC, 7_000)
+    coins = Deposited(at_us=START_US, owner=BOB, chain="hub", asset="BTC", amount=most + 1)
+    answer = run.handle(coins)
+    assert isinstance(answer, Refused)
+    assert answer.code is Code.FAUCET_LIMIT
+    run.must(replace(coins, amount=most))
+    assert isinstance(run.handle(replace(coins, asset=USDC, amount=1_020)), Refused)
+    run.must(replace(coins, chain="east"))
 
 
 def test_a_closed_faucet_gives_nothing() -> None:
@@ -333,8 +352,11 @@ def test_a_closed_faucet_gives_nothing() -> None:
 
 def _publish(run: MarketRun, **changes: Any) -> AuctionPublished:
     auction, _ = with_reference(run.engine.auction())
-    left_out = changes.pop("not_selected", run.engine.not_selected)
-    return AuctionPublished(at_us=run.now_us, auction=replace(auction, **changes), not_selected=left_out)
+    others = {
+        "not_selected": changes.pop("not_selected", run.engine.not_selected),
+        "withheld": changes.pop("withheld", run.engine.withheld),
+    }
+    return AuctionPublished(at_us=run.now_us, auction=replace(auction, **changes), **others)
 
 
 def _decide(run: MarketRun, **changes: Any) -> AuctionDecided:
@@ -420,3 +442,92 @@ def test_an_engine_starts_where_its_genesis_says() -> None:
     engine = Engine(genesis)
     assert (engine.now_us, engine.round_number, engine.running) == (START_US, 0, None)
     assert engine.next_auction_id == "auction-000001"
+
+
+GROUP = "0x" + "01" * 32
+
+
+def test_of_a_group_one_member_is_filled_and_the_others_are_withheld_then_cancelled(run: MarketRun) -> None:
+    """Calls or puts, one of the two: whichever is filled first ends the other."""
+    calls = buy_calls(run, group=GROUP, units=600)
+    puts = run.post(make_intent(ALICE, 2, {PUT: 1}, 5_500_000, group=GROUP))
+    auction, house = run.cut()
+    assert [order.group for order in auction.orders] == [GROUP, GROUP]
+    outcome = run.decide(auction, run.compete(auction, house))
+    (fill,) = [fill for deal in outcome.deals for fill in deal.fills]
+    assert fill.intent == calls
+    again, _ = run.cut()
+    assert [order.intent for order in again.orders] == [calls]
+    numbers = Numbers(where=calls, found=fill.units, allowed=0)
+    assert run.engine.withheld == (Withheld(intent=puts, reason="withheld", numbers=numbers),)
+    late = run.try_post(make_intent(ALICE, 3, {PUT: 1}, 5_500_000, group=GROUP))
+    assert isinstance(late, str), "nothing has settled yet"
+    run.settle_all()
+    assert [status_of(run, each) for each in (puts, late)] == [Status.CANCELLED] * 2
+    refused = run.try_post(make_intent(ALICE, 4, {PUT: 1}, 5_500_000, group=GROUP))
+    assert isinstance(refused, Refused)
+    assert (refused.code, refused.field) == (Code.GROUP_FILLED, "group")
+    assert not violations(run)
+
+
+def test_a_withheld_member_returns_when_the_deal_is_aborted(run: MarketRun) -> None:
+    calls = buy_calls(run, group=GROUP)
+    puts = run.post(make_intent(ALICE, 2, {PUT: 1}, 5_500_000, group=GROUP))
+    auction, house = run.cut()
+    run.decide(auction, run.compete(auction, house), late_us=60 * MICRO)
+    run.settle_all()
+    again, _ = run.cut()
+    assert [order.intent for order in again.orders] == [calls, puts]
+    assert run.engine.withheld == ()
+
+
+def test_who_was_withheld_is_published_and_remembered(run: MarketRun) -> None:
+    buy_calls(run, group=GROUP, units=600)
+    puts = run.post(make_intent(ALICE, 2, {PUT: 1}, 5_500_000, group=GROUP))
+    run.round()
+    run.must(AuctionCut(at_us=run.now_us, auction=run.engine.next_auction_id))
+    before = state_of(run.engine)
+    with pytest.raises(EngineError, match="other orders withheld"):
+        run.handle(_publish(run, withheld=()))
+    assert state_of(run.engine) == before
+    published = _publish(run)
+    assert [each.intent for each in published.withheld] == [puts]
+    records = Records()
+    records.apply(published)
+    (left_out,) = records.rounds_of(puts)
+    assert (left_out.reason, left_out.units) == ("withheld", 0)
+    assert left_out.detail.endswith(
+        f"{published.withheld[0].numbers.where}, which is of the same group, are in settlement"
+    )
+    run.must(published)
+
+
+def test_a_reduce_only_sale_that_is_not_covered_is_told_by_how_much(run: MarketRun) -> None:
+    buy_calls(run, units=2)
+    run.round()
+    run.settle_all()
+    sale = make_intent(ALICE, 2, {CALL: -1}, -1_000_000, units=5, min_units=4, reduce_only=True)
+    closing = run.post(sale)
+    run.cut()
+    numbers = Numbers(where=closing, found=2, allowed=4)
+    assert run.engine.withheld == (Withheld(intent=closing, reason="not_covered", numbers=numbers),)
+
+
+def test_a_reduce_only_sale_grows_with_what_its_owner_buys(run: MarketRun) -> None:
+    buy_calls(run, units=2)
+    run.round()
+    run.settle_all()
+    closing = run.post(make_intent(ALICE, 2, {CALL: -1}, -1_000_000, units=5, reduce_only=True))
+    assert run.engine.book.reservations(ALICE) == {("hub", CALL): 2}
+    buy_calls(run, nonce=3, units=2)
+    auction, house = run.cut()
+    assert {order.intent: order.units for order in auction.orders}[closing] == 2
+    run.decide(auction, run.compete(auction, house))
+    run.settle_all()
+    auction, _ = run.cut()
+    held = run.engine.funds(ALICE, "hub", CALL)
+    assert {order.intent: order.units for order in auction.orders}[closing] == min(
+        held, 5 - units_of(run, closing)[2]
+    )
+    assert run.engine.world.ledgers["hub"].holdings(written_account(ALICE, JUNE)) == {}
+    assert not violations(run)

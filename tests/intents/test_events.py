@@ -5,18 +5,32 @@ from typing import get_args
 import msgspec
 import pytest
 
-from intents.events import AuctionDecided, Event, Genesis, IntentsCancelled, NoncesRevoked
+from chains.units import USDC
+from intents.events import (
+    AuctionDecided,
+    BondPosted,
+    Event,
+    Genesis,
+    IntentsCancelled,
+    NoncesRevoked,
+    StockQuoted,
+)
 from solvers.codec import encode
 from tests.market_run import ALICE, UNSIGNED, small_run
 from tests.market_run import make_intent as make
-from tests.worlds import CALL, START_US
+from tests.venue_specs import make_quote, make_stock
+from tests.worlds import CALL, START_US, make_spec
 
 KINDS: tuple[type[msgspec.Struct], ...] = get_args(Event)
 
 
 def all_events() -> list[Event]:
     """One market with an event of every kind."""
-    run = small_run()
+    stock = make_stock("hub", {USDC: 100_000_000})
+    run = small_run(spec=make_spec(venues=(*make_spec().venues, stock)))
+    run.must(BondPosted(at_us=run.now_us, solver=stock.solver, amount=1_000_000))
+    quotes = (make_quote(CALL, "buy", 7_000_000, 3),)
+    run.must(StockQuoted(at_us=run.now_us, solver=stock.solver, venue=stock.id, quotes=quotes))
     intent = run.post(make(ALICE, 1, {CALL: 1}, 8_000_000))
     run.round()
     run.advance(5)

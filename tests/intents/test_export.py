@@ -86,7 +86,7 @@ def test_an_aborted_deal_is_recorded_as_closed(run: MarketRun, tmp_path: Path) -
     auction, house = run.cut()
     run.decide(auction, run.compete(auction, house), late_us=60 * MICRO)
     run.settle_all()
-    assert states(run, tmp_path) == [("closed", ["refunded"])]
+    assert states(run, tmp_path) == [("closed", ["refused"])]
     assert verify_archive(tmp_path / "rounds.parquet").deals == 1
 
 

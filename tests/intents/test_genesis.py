@@ -25,6 +25,8 @@ from tests.worlds import START_US, make_spec
         ({"chain_id": 1}, "chain_id"),
         ({"round_us": 20_000_000}, "round_us"),
         ({"faucet_max": 0}, "faucet_max"),
+        ({"bond": 5}, "bond"),
+        ({"abort_fee": 5}, "abort_fee"),
         ({"rules": Rules(fee_per_lot=1)}, "rules"),
         ({"world": "reference"}, "world"),
     ],

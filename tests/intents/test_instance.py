@@ -45,8 +45,8 @@ def test_with_room_for_all_nobody_is_left_out() -> None:
 
 def test_who_is_furthest_beyond_the_best_price_comes_first() -> None:
     orders = admit(({CALL: 1}, 95), ({CALL: 1}, 130), ({CALL: 1}, 99), ({CALL: -1}, -70))
-    assert chosen(orders, 1) == (["1"], ["0", "2", "3"])
-    assert chosen(orders, 2) == (["1", "3"], ["0", "2"])
+    assert chosen(orders, 1) == (["1"], ["3", "2", "0"]), "those left out, the next in line first"
+    assert chosen(orders, 2) == (["1", "3"], ["2", "0"])
     assert chosen(orders, 3) == (["1", "2", "3"], ["0"])
 
 

@@ -8,7 +8,7 @@ import pytest
 from intents.deposits import Deposit
 from intents.errors import UnavailableError
 from intents.events import Event, IntentPosted
-from intents.intake import QUEUE_MAX
+from intents.intake import QUEUE_MAX, QUIET_TURNS
 from intents.service import Posted, Service
 from tests.services import (
     ALICE,
@@ -35,6 +35,56 @@ def test_many_posts_at_once_are_few_transactions(tmp_path: Path, monkeypatch: py
 
     run_service(tmp_path, story)
     assert sum(isinstance(event, IntentPosted) for event in events_of(tmp_path)) == 200
+
+
+def test_a_lone_post_waits_for_the_event_loop_and_not_for_a_timer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(service: Service) -> None:
+        monkeypatch.setattr("intents.intake.LINGER_S", 3_600.0)
+        await give_funds(service)
+        async with asyncio.timeout(60.0):
+            await post_signed(service, 1)
+
+    run_service(tmp_path, story)
+
+
+def test_what_comes_while_a_batch_is_gathered_joins_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(service: Service) -> None:
+        await give_funds(service)
+        disk = BrokenDisk(monkeypatch)
+        disk.mended = True
+        monkeypatch.setattr("intents.intake.LINGER_S", 3_600.0)
+        bodies = [signed_body(service, nonce, units=1) for nonce in range(5)]
+        posts = []
+        for body in bodies:
+            posts.append(asyncio.ensure_future(service.post_intent(body)))
+            for _ in range(QUIET_TURNS):
+                await asyncio.sleep(0)
+        assert all(isinstance(answer, Posted) for answer in await asyncio.gather(*posts))
+        assert disk.writes == 1
+
+    run_service(tmp_path, story)
+
+
+def test_a_batch_is_closed_though_others_keep_coming(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(service: Service) -> None:
+        await give_funds(service)
+        disk = BrokenDisk(monkeypatch)
+        disk.mended = True
+        monkeypatch.setattr("intents.intake.LINGER_S", 0.0)
+        bodies = [signed_body(service, nonce, units=1) for nonce in range(5)]
+        posts = []
+        for body in bodies:
+            posts.append(asyncio.ensure_future(service.post_intent(body)))
+            for _ in range(QUIET_TURNS):
+                await asyncio.sleep(0)
+        assert all(isinstance(answer, Posted) for answer in await asyncio.gather(*posts))
+        assert disk.writes == len(bodies)
+
+    run_service(tmp_path, story)
 
 
 @pytest.mark.parametrize("after_commit", [False, True])

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 SCRIPT = """
 import structlog
@@ -24,3 +25,11 @@ def test_standard_output_stays_for_answers() -> None:
     decided, failed = (json.loads(line) for line in done.stderr.splitlines())
     assert (decided["event"], decided["orders"], decided["level"]) == ("round_decided", 3, "info")
     assert "ZeroDivisionError" in failed["exception"]
+
+
+def test_a_line_that_cannot_be_written_stops_nothing() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", SCRIPT], stdout=subprocess.PIPE, stderr=full, text=True, check=True
+        )
+    assert done.stdout == "answer\n"

@@ -1,11 +1,13 @@
 """Read models are folds of events: reasons of orders, standings of solvers, lines of auctions."""
 
 import pytest
+from msgspec.structs import replace
 
 from intents.events import AuctionCut, AuctionDecided, AuctionPublished, Event
 from intents.records import ROUNDS_KEPT, AuctionStatus, Records
 from solvers.auction import Auction
-from solvers.outcome import HOUSE, BidRecord, Choice, OrderRecord, Outcome, SolverReport
+from solvers.explanation import describe_order
+from solvers.outcome import HOUSE, BidRecord, Choice, Numbers, OrderRecord, Outcome, Reward, SolverReport
 from solvers.reasons import BidReason, OrderReason, SolverReason
 from tests.builders import CALL, CUT_US, make_auction, make_order
 
@@ -18,7 +20,14 @@ def publish(number: int, *orders: str, not_selected: tuple[str, ...] = ()) -> tu
     return auction, [cut, AuctionPublished(at_us=CUT_US, auction=auction, not_selected=not_selected)]
 
 
-def decide(auction: Auction, bids: list[tuple[str, str, int]], reasons: dict[str, str]) -> AuctionDecided:
+def decide(
+    auction: Auction,
+    bids: list[tuple[str, str, int]],
+    reasons: dict[str, str],
+    *,
+    rewards: tuple[Reward, ...] = (),
+    benched: tuple[str, ...] = (),
+) -> AuctionDecided:
     records = tuple(
         BidRecord(solver=solver, bid=f"bid-{place}", digest="", reason=reason, detail="", score=score)
         for place, (solver, reason, score) in enumerate(bids)
@@ -33,9 +42,15 @@ def decide(auction: Auction, bids: list[tuple[str, str, int]], reasons: dict[str
         bids=records,
         orders=tuple(OrderRecord(intent=name, reason=reason, units=1) for name, reason in reasons.items()),
         solvers=tuple(
-            SolverReport(solver=solver, reason=SolverReason.FINISHED, detail="", finished_us=1)
-            for solver in solvers
+            SolverReport(
+                solver=solver,
+                reason=SolverReason.BOND_EXHAUSTED if solver in benched else SolverReason.FINISHED,
+                detail="",
+                finished_us=1,
+            )
+            for solver in sorted({*solvers, *benched})
         ),
+        rewards=rewards,
     )
     return AuctionDecided(at_us=CUT_US + 9, auction=auction.auction, submissions=(), outcome=outcome)
 
@@ -64,6 +79,37 @@ def test_scores_and_reasons_add_up_per_solver() -> None:
     assert (house.rounds, house.bids, house.wins, house.score) == (1, 1, 1, 5)
 
 
+def reward(solver: str, marginal: int, amount: int, *, proved: bool = True) -> Reward:
+    return Reward(solver=solver, without=0, marginal=marginal, cap=99, amount=amount, proved=proved)
+
+
+def test_rewards_add_up_and_only_what_is_proved_counts_as_added() -> None:
+    first, opening = publish(1, "a")
+    second, reopening = publish(2, "a")
+    won = BidReason.WON.value
+    records = fold(
+        *opening,
+        decide(first, [("alice", won, 5), ("alice", won, 4)], {}, rewards=(reward("alice", 9, 3),)),
+        *reopening,
+        decide(second, [("alice", won, 6)], {}, rewards=(reward("alice", 6, 0, proved=False),)),
+    )
+    alice = records.standings["alice"]
+    assert (alice.marginal, alice.rewards, alice.wins, alice.rounds_won) == (9, 3, 3, 2)
+
+
+def test_the_win_rate_counts_rounds_in_which_a_solver_was_asked() -> None:
+    events: list[Event] = []
+    for number, bids in enumerate(
+        [[("alice", BidReason.WON.value, 5)] * 2, [("alice", BidReason.OUTBID.value, 5)], []]
+    ):
+        auction, opening = publish(number, "a")
+        events += [*opening, decide(auction, bids, {}, benched=("ben",))]
+    standings = fold(*events).standings
+    assert (standings["alice"].rounds, standings["alice"].win_rate_bps) == (2, 5_000)
+    assert (standings["ben"].rounds, standings["ben"].win_rate_bps) == (0, 0)
+    assert standings["ben"].round_reasons == {SolverReason.BOND_EXHAUSTED.value: 3}
+
+
 def test_an_order_has_one_reason_for_every_round_it_was_in_or_left_out_of() -> None:
     first, opening = publish(1, "a", "b")
     second, reopening = publish(2, "b", not_selected=("a",))
@@ -79,6 +125,22 @@ def test_an_order_has_one_reason_for_every_round_it_was_in_or_left_out_of() -> N
         "b": [("auction-1", "partly_filled"), ("auction-2", "filled")],
         "c": [],
     }
+
+
+def test_a_round_is_remembered_with_its_numbers_and_said_in_words() -> None:
+    first, opening = publish(1, "a", "b", not_selected=("c", "d"))
+    decided = decide(first, [], {"a": OrderReason.LIMIT_SHORT.value, "b": OrderReason.NO_BID.value})
+    numbers = Numbers(where="a", found=90, allowed=95)
+    rows = (replace(decided.outcome.orders[0], numbers=numbers), decided.outcome.orders[1])
+    decided = replace(decided, outcome=replace(decided.outcome, orders=rows))
+    records = fold(*opening, decided)
+    (short,) = records.rounds_of("a")
+    assert (short.numbers, short.detail) == (numbers, describe_order("limit_short", numbers))
+    (silent,) = records.rounds_of("b")
+    assert (silent.numbers, silent.detail) == (None, OrderReason.NO_BID.meaning)
+    (last,) = records.rounds_of("d")
+    assert last.numbers == Numbers(where="auction-1", found=4, allowed=2)
+    assert last.detail == "it is number 4 in line, and the auction holds 2 orders"
 
 
 def test_an_order_remembers_a_bounded_number_of_rounds() -> None:

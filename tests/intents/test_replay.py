@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from chains.units import MICRO
-from intents.archive import RecordedAuction
+from intents.archive import RecordedAuction, SettledDeal
 from intents.replay import replay_all, replay_recorded, resolve
 from solvers.arbitration import arbitrate
 from solvers.auction import Rules
@@ -17,6 +17,7 @@ from solvers.outcome import HOUSE
 from solvers.reference import with_reference
 from tests.builders import CALL, HIGH, LATER, PUT, make_auction, make_bid, make_offer, make_order
 from tests.market_run import STRATEGIES, Recorded, recorded_run, submit
+from tests.withheld_rewards import withhold_rewards
 
 
 @pytest.fixture(scope="module")
@@ -137,9 +138,15 @@ def test_a_choice_without_a_proof_is_made_again_the_same() -> None:
 
 
 def unproved(record: RecordedAuction, **changes: Any) -> RecordedAuction:
-    choice = record.decided.choice
-    changes = {"choice": replace(choice, bound=choice.bound + MICRO, proved=False), **changes}
-    return change_outcome(record, **changes)
+    """The record as if the proof were missing, so that nobody is rewarded."""
+    outcome, settlement = (
+        msgspec.json.decode(content) for content in (record.outcome, encode(record.settlement))
+    )
+    outcome["choice"]["bound"] += MICRO
+    outcome["choice"]["proved"] = False
+    withhold_rewards(outcome, settlement)
+    settled = msgspec.convert(settlement, tuple[SettledDeal, ...])
+    return change_outcome(change(record, outcome=encode(outcome), settlement=settled), **changes)
 
 
 def test_what_another_search_left_unproved_is_verified_instead(recorded: Recorded) -> None:
@@ -148,6 +155,15 @@ def test_what_another_search_left_unproved_is_verified_instead(recorded: Recorde
     assert replay_recorded(unproved(record, versions={"ortools": "9.9"})).is_match
     wrong = unproved(record, versions={"ortools": "9.9"}, deals=record.decided.deals[1:])
     assert not replay_recorded(wrong).is_match
+
+
+def test_rewards_that_another_search_left_unproved_are_verified_instead(recorded: Recorded) -> None:
+    record = recorded.records[0]
+    choice = record.decided.choice
+    assert choice.proved
+    assert record.decided.rewards
+    assert not replay_recorded(unproved(record, choice=choice)).is_match
+    assert replay_recorded(unproved(record, choice=choice, versions={"ortools": "9.9"})).is_match
 
 
 def test_resolving_asks_the_strategies_alone(recorded: Recorded) -> None:

@@ -26,6 +26,7 @@ from intents.rounds import TICK_S, Rounds
 from intents.service import Service, open_service
 from solvers.auction import Auction
 from solvers.codec import encode
+from solvers.competition import RoundResult
 from solvers.outcome import HOUSE
 from solvers.reasons import BidReason, OrderReason, SolverReason
 from tests.services import (
@@ -99,13 +100,13 @@ def test_intake_goes_on_and_cancels_are_kept_back_while_a_round_is_under_way(
         id_ = await post_signed(service, 1)
         during: list[object] = []
 
-        async def compete(auction: Auction, *, window_s: float) -> Any:
+        async def compete(auction: Auction, **_: Any) -> RoundResult:
             cancel = {"owner": ALICE, "intents": [id_]}
             answer = await service.post_cancel(encode(sign(service, cancel, kind="CancelIntents")))
             assert not isinstance(answer, Refused)
             during.extend(entry.status for entry in answer.intents)
             during.append(await post_signed(service, 2, legs=[{"series": PUT, "ratio": 1}]))
-            return (), ()
+            return RoundResult(submissions=(), reports=())
 
         monkeypatch.setattr(service._rounds._competition, "run", compete)
         summary = await service.run_round()
@@ -155,13 +156,13 @@ def test_a_round_is_void_where_the_market_is_rebuilt_under_it(
         disk = BrokenDisk(monkeypatch)
         disk.mended = True
 
-        async def compete(auction: Auction, *, window_s: float) -> Any:
+        async def compete(auction: Auction, **_: Any) -> RoundResult:
             disk.mended = False
             with pytest.raises(UnavailableError):
                 await service.post_intent(signed_body(service, 2))
             disk.mended = True
             await reopened(service)
-            return (), ()
+            return RoundResult(submissions=(), reports=())
 
         with monkeypatch.context() as patched:
             patched.setattr(service._rounds._competition, "run", compete)

@@ -3,6 +3,7 @@
 The liar knows the format: hashes, counts and sums that can be made to fit again do fit.
 """
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,12 @@ from intents.verify import verify_archive, verify_auction
 from solvers.arbitration import arbitrate
 from solvers.auction import Auction, Rules
 from solvers.codec import decode, encode
+from solvers.explanation import explain_bids, explain_orders
 from solvers.outcome import HOUSE, Submission
+from solvers.view import view_auction
 from tests.market_run import ALICE, BOB, Recorded, make_intent, recorded_run, small_run
+from tests.reason_cases import open_pool
+from tests.withheld_rewards import withhold_rewards
 from tests.worlds import CALL, LATER, PUT
 
 Parts = dict[str, Any]
@@ -109,7 +114,8 @@ def test_positions_closed_written_and_aborted_pass(tmp_path: Path) -> None:
         for transfer in leg.transfers
     }
     assert any(each.debit == f"owner:{ALICE}" and each.asset == CALL for each in moved), "a closing sale"
-    assert any(each.credit == f"written:{BOB}" and each.asset == "USDC" for each in moved), "collateral"
+    written = f"written:{BOB}/BTC-26JUN26"
+    assert any(each.credit == written and each.asset == "USDC" for each in moved), "collateral"
 
 
 def test_deals_in_flight_pass_at_any_instant(tmp_path: Path) -> None:
@@ -217,6 +223,19 @@ def forget_winner(parts: Parts) -> None:
         row["units"], row["reason"] = 0, "outbid"
 
 
+def explain_again(parts: Parts) -> None:
+    """Give every bid and order the reason and the numbers that go with the winners as they are now."""
+    auction = decode(encode(parts["auction"]), Auction)
+    sent = msgspec.convert(parts["submissions"], tuple[Submission, ...])
+    winners = {each["digest"]: each["deal"] for each in outcome(parts)["deals"]}
+    pool = dataclasses.replace(open_pool(auction, sent), winners=winners)
+    fates = explain_bids(pool)
+    for each in outcome(parts)["bids"]:
+        if each["reason"] in ("won", "outbid"):
+            each["numbers"] = msgspec.to_builtins(fates[each["digest"]].numbers)
+    outcome(parts)["orders"] = msgspec.to_builtins(explain_orders(view_auction(auction), pool, fates))
+
+
 def drop_bid(parts: Parts, place: int) -> None:
     parts["outcome"]["bids"].pop(place)
     parts["submissions"].pop(place)
@@ -243,6 +262,10 @@ def orders(parts: Parts) -> Any:
 
 def order_with(*reasons: str) -> Callable[[Parts], Any]:
     return lambda parts: next(each for each in orders(parts) if each["reason"] in reasons)
+
+
+def numbers_of(where: Callable[[Parts], Any]) -> Callable[[Parts], Any]:
+    return lambda parts: where(parts)["numbers"]
 
 
 def settled(parts: Parts) -> Any:
@@ -335,6 +358,15 @@ LIES: dict[str, tuple[str, Callable[[Parts], object]]] = {
     "won is outbid": ("winners", set_in(lambda parts: bid_with(parts, "won"), reason="outbid")),
     "infeasible with a score": ("score", set_in(lambda parts: bid_with(parts, "infeasible"), score=5)),
     "outbid without a score": ("score", lambda parts: bid_with(parts, "outbid").pop("score")),
+    "what a bid had to beat": ("bid_numbers", add_to(
+        numbers_of(lambda parts: bid_with(parts, "outbid")), "allowed", -1)),
+    "what a bid lacked": ("bid_numbers", lambda parts: bid_with(parts, "outbid")["numbers"].update(
+        where="offer elsewhere")),
+    "what a winner kept out": ("bid_numbers", add_to(
+        numbers_of(lambda parts: bid_with(parts, "won")), "allowed", 1)),
+    "how late": ("numbers", add_to(numbers_of(lambda parts: bid_with(parts, "late")), "found", -1)),
+    "by what superseded": ("numbers", add_to(
+        numbers_of(lambda parts: bid_with(parts, "superseded")), "allowed", 1)),
     "infeasible without numbers": ("numbers", lambda parts: bid_with(parts, "infeasible").pop("numbers")),
     "digest": ("digest", set_in(lambda parts: bid_with(parts, "outbid"), digest="0" * 64)),
     "digest of a malformed one": ("digest", set_in(
@@ -351,8 +383,11 @@ LIES: dict[str, tuple[str, Callable[[Parts], object]]] = {
     # Orders.
     "order units": ("order_units", add_to(order_with("filled"), "units", 1)),
     "order filled in part": ("order_reason", set_in(order_with("filled"), reason="partly_filled")),
-    "order without a bid": ("order_reason", set_in(order_with("no_bid"), reason="outbid")),
-    "order with a reason of its own": ("order_reason", set_in(order_with("no_bid"), reason="ugly")),
+    "order without a bid": ("order_reason", set_in(order_with("limit_short"), reason="outbid")),
+    "order with a reason of its own": ("order_reason", set_in(order_with("limit_short"), reason="ugly")),
+    "what an order needs": ("order_numbers", add_to(numbers_of(order_with("limit_short")), "allowed", 1)),
+    "what an order pays": ("order_numbers", add_to(numbers_of(order_with("filled")), "found", -1)),
+    "order without numbers": ("order_numbers", lambda parts: order_with("filled")(parts).pop("numbers")),
     "order dropped": ("orders_missing", drop_from(orders)),
     "orders swapped": ("orders_missing", swap_in(orders)),
     "order twice": ("orders_missing", repeat_in(orders)),
@@ -440,6 +475,10 @@ def test_a_choice_without_a_proof_may_be_worse_but_not_beyond_its_bound(
     best = choice(parts)["bound"]
     forget_winner(parts)
     choice(parts).update(bound=best, proved=False)
+    assert refuse(tmp_path, [put_together(parts)]).rule.startswith("reward_"), "rewards need a proof"
+    withhold_rewards(outcome(parts), parts["settlement"])
+    assert refuse(tmp_path, [put_together(parts)]).rule == "bid_numbers", "losers need other numbers"
+    explain_again(parts)
     assert verify_auction(put_together(parts))
     choice(parts)["bound"] = best - 1
     assert refuse(tmp_path, [put_together(parts)]).rule == "optimality"

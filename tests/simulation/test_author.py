@@ -27,11 +27,11 @@ def test_the_strategy_of_the_readme_wins_part_of_a_round(tmp_path: Path) -> None
         competition = Competition([SolverSpec.of(spec) for spec in ("single", "greedy", f"{path}:Mine")])
         assert not await competition.start()
         try:
-            submissions, reports = await competition.run(auction, window_s=WINDOW_S)
+            result = await competition.run(auction, window_s=WINDOW_S)
         finally:
             await competition.close()
-        assert {report.reason for report in reports} == {"finished"}
-        return submissions
+        assert {report.reason for report in result.reports} == {"finished"}
+        return result.submissions
 
     houses = tuple(Submission(solver=HOUSE, arrival_us=0, content=encode(bid).decode()) for bid in house)
     outcome = arbitrate(auction, (*houses, *asyncio.run(compete())), ())

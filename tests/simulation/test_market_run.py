@@ -153,7 +153,7 @@ def test_no_deal_ever_fails_for_an_owners_funds(run: MarketRun) -> None:
 
 
 def test_everybody_else_gets_exactly_what_owners_pay(run: MarketRun) -> None:
-    """Over all chains: what owners paid is what venues, fees and the reserve have got."""
+    """Over all chains: what owners paid is what venues, fees, solvers and the reserve have got."""
     paid = 0
     for deal in run.deals.values():
         if run.engine.world.deals[deal.deal].state is DealState.SETTLED:
@@ -162,23 +162,32 @@ def test_everybody_else_gets_exactly_what_owners_pay(run: MarketRun) -> None:
     for ledger in run.engine.world.ledgers.values():
         for account in ledger.accounts():
             got[account.partition(":")[0]] += ledger.balance(account, USDC)
-    assert got["venue"] + got["fees"] + got["reserve"] == paid
+    assert got["venue"] + got["fees"] + got["solver"] + got["reserve"] == paid
     assert (got["bridge"], got["deal"]) == (0, 0)
     ledgers = run.engine.world.ledgers.values()
     for account in (FEES_BRIDGE, FEES_PROTOCOL, FEES_SETTLEMENT, RESERVE):
         assert all(ledger.balance(account, USDC) >= 0 for ledger in ledgers)
 
 
-def test_protocol_fees_are_those_of_the_lots_delivered(run: MarketRun) -> None:
-    lots = 0
+def test_protocol_fees_and_rewards_are_the_fees_of_the_lots_delivered(run: MarketRun) -> None:
+    lots = rewards = 0
     for deal in run.deals.values():
         if run.engine.world.deals[deal.deal].state is DealState.SETTLED:
+            rewards += sum(part.amount for part in deal.reward)
             for fill in deal.fills:
                 entry = run.engine.book.get(fill.intent)
                 assert entry is not None
                 lots += fill.units * sum(abs(leg.ratio) for leg in entry.intent.legs)
-    fees = sum(ledger.balance(FEES_PROTOCOL, USDC) for ledger in run.engine.world.ledgers.values())
-    assert fees == lots * run.engine.genesis.terms.rules.fee_per_lot
+    ledgers = run.engine.world.ledgers.values()
+    fees = sum(ledger.balance(FEES_PROTOCOL, USDC) for ledger in ledgers)
+    paid = sum(
+        ledger.balance(account, USDC)
+        for ledger in ledgers
+        for account in ledger.accounts()
+        if account.startswith("solver:")
+    )
+    assert paid == rewards == sum(account.rewards for account in run.engine.solvers.all.values())
+    assert fees + rewards == lots * run.engine.genesis.terms.rules.fee_per_lot
 
 
 def test_every_fill_is_within_its_limit_and_every_intent_within_its_units(run: MarketRun) -> None:

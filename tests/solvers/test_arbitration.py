@@ -55,7 +55,7 @@ def test_greater_score_wins_and_the_other_is_outbid() -> None:
     outcome = judge(BEN, ANN)
     assert reasons(outcome) == [BidReason.OUTBID, BidReason.WON]
     assert [record.score for record in outcome.bids] == [16, 20]
-    assert outcome.bids[0].detail == "scores 16; 1 winning with its orders or capacity: alice/ann (20)"
+    assert outcome.bids[0].numbers == Numbers(where=f"offer {CHEAP}", found=16, allowed=20)
     assert [order.reason for order in outcome.orders] == [OrderReason.FILLED, OrderReason.OUTBID]
     assert (outcome.choice.score, outcome.choice.bound, outcome.choice.proved) == (20, 20, True)
 
@@ -147,6 +147,17 @@ def test_only_the_first_names_of_a_solver_count_however_often_they_are_sent() ->
     assert sorted(reasons(outcome)[place] for place in (1, 3)) == [BidReason.OUTBID, BidReason.WON]
     house = [replace(ANN, bid=str(number), solver=HOUSE) for number in range(3)]
     assert BidReason.TOO_MANY not in reasons(judge(*house, rules=rules))
+
+
+def test_bids_that_do_not_count_are_told_by_how_much() -> None:
+    rules = Rules(fee_per_lot=0, bids_per_solver=1)
+    outcome = judge(
+        send(ANN, 3), send(ANN, 7), send(replace(ANN, bid="second"), 8), send(ANN, SOLVE_US + 5), rules=rules
+    )
+    superseded, _, too_many, late = (record.numbers for record in outcome.bids)
+    assert superseded == Numbers(where="ann", found=3, allowed=7)
+    assert too_many == Numbers(where="second", found=2, allowed=1)
+    assert late == Numbers(where="ann", found=SOLVE_US + 5, allowed=SOLVE_US)
 
 
 def test_stages_keep_the_place_of_every_submission() -> None:

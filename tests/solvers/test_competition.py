@@ -1,79 +1,32 @@
-"""Rounds among real processes: whatever a solver does costs its own bids and nobody else's.
-
-Windows are generous where the round ends early anyway, and short only where somebody overstays.
-"""
+"""Rounds among real processes: whatever a solver does costs its own bids and nobody else's."""
 
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from solvers.bid import Bid
 from solvers.codec import decode
-from solvers.competition import Competition, SolverSpec, solver_seed
-from solvers.contestant import Limits
+from solvers.competition import Competition, RoundResult, SolverSpec, solver_seed
 from solvers.errors import FormatError, SolversError, SpecError
-from solvers.outcome import SolverReport, Submission
+from solvers.limits import Limits
 from solvers.reasons import SolverReason
-from tests.builders import make_auction
+from tests.solvers.competing import (
+    AUCTION,
+    HONEST,
+    SHORT_S,
+    STUCK_S,
+    WINDOW_S,
+    bid_names,
+    contents,
+    detail,
+    play,
+    reasons,
+    solver,
+)
 from tests.solvers.process_table import is_running, still_running
-
-STRATEGIES = Path(__file__).parent / "misbehaving"
-AUCTION = make_auction()
-WINDOW_S = 20.0
-SHORT_S = 1.0
-STUCK_S = 60.0
-"""A round that takes this long was extended by a solver: far above every window here."""
-
-Round = tuple[tuple[Submission, ...], tuple[SolverReport, ...]]
-
-
-def solver(name: str, spec: str) -> SolverSpec:
-    return SolverSpec(name=name, spec=f"{STRATEGIES}/{spec}")
-
-
-HONEST = solver("honest", "honest.py:Honest")
-
-
-@asynccontextmanager
-async def competing(*specs: SolverSpec, limits: Limits | None = None) -> AsyncIterator[Competition]:
-    competition = Competition(specs, limits=limits)
-    try:
-        assert await competition.start() == ()
-        yield competition
-    finally:
-        await competition.close()
-
-
-def play(
-    *specs: SolverSpec, script: Callable[[Competition], Awaitable[None]], limits: Limits | None = None
-) -> None:
-    async def main() -> None:
-        async with asyncio.timeout(STUCK_S), competing(*specs, limits=limits) as competition:
-            await script(competition)
-
-    asyncio.run(main())
-
-
-def reasons(result: Round) -> dict[str, str]:
-    return {report.solver: report.reason for report in result[1]}
-
-
-def detail(result: Round, name: str) -> str:
-    (found,) = (report.detail for report in result[1] if report.solver == name)
-    return found
-
-
-def contents(result: Round, name: str) -> list[str]:
-    return [submission.content for submission in result[0] if submission.solver == name]
-
-
-def bid_names(result: Round, name: str) -> list[str]:
-    return [decode(content, Bid).bid for content in contents(result, name)]
 
 
 def test_rounds_return_every_bid_and_report_as_soon_as_all_have_finished() -> None:
@@ -85,9 +38,9 @@ def test_rounds_return_every_bid_and_report_as_soon_as_all_have_finished() -> No
             assert time.monotonic() - before_s < STUCK_S
             assert reasons(result) == {"alice": "finished", "bob": "finished"}
             assert bid_names(result, "alice") == bid_names(result, "bob") == ["first", "second"]
-            assert all(submission.arrival_us >= 1 for submission in result[0])
-            assert [(each.arrival_us, each.solver) for each in result[0]] == sorted(
-                (each.arrival_us, each.solver) for each in result[0]
+            assert all(submission.arrival_us >= 1 for submission in result.submissions)
+            assert [(each.arrival_us, each.solver) for each in result.submissions] == sorted(
+                (each.arrival_us, each.solver) for each in result.submissions
             )
         assert competition.pids == pids
 
@@ -118,7 +71,7 @@ def test_bids_within_the_grace_are_returned_as_late() -> None:
         result = await competition.run(AUCTION, window_s=SHORT_S)
         assert reasons(result) == {"late": "finished"}
         assert bid_names(result, "late") == ["in-time", "late"]
-        in_time, late = (submission.arrival_us for submission in result[0])
+        in_time, late = (submission.arrival_us for submission in result.submissions)
         assert in_time <= SHORT_S * 1_000_000 < late
 
     # A grace that even a busy machine keeps.
@@ -129,7 +82,7 @@ def test_bids_are_ordered_by_arrival_over_solvers() -> None:
     async def script(competition: Competition) -> None:
         result = await competition.run(AUCTION, window_s=4 * SHORT_S)
         assert bid_names(result, "a-patient") == ["early", "better"]
-        assert result[0][-1].solver == "a-patient"
+        assert result.submissions[-1].solver == "a-patient"
 
     play(HONEST, solver("a-patient", "honest.py:UntilTheEnd"), script=script)
 
@@ -139,12 +92,12 @@ FAILURES = [
     ("failing.py:Exits", SolverReason.SOLVER_CRASHED, "SystemExit: had enough"),
     ("failing.py:ExitsHard", SolverReason.SOLVER_CRASHED, "exited with status 7\nlast words"),
     ("failing.py:Aborts", SolverReason.SOLVER_CRASHED, "ended by SIGABRT"),
-    ("failing.py:FillsMemory", SolverReason.SOLVER_CRASHED, "MemoryError"),
+    ("failing.py:FillsMemory", SolverReason.SOLVER_OUT_OF_MEMORY, "MemoryError"),
     ("failing.py:FillsMemoryInC", SolverReason.SOLVER_CRASHED, "ended by SIGABRT"),
     ("failing.py:ClosesPipes", SolverReason.SOLVER_CRASHED, "its process ended by SIGKILL"),
     ("talking.py:TooLongFrame", SolverReason.SOLVER_FLOODED, "a frame of 2,097,15"),
     ("talking.py:TooManyBids", SolverReason.SOLVER_FLOODED, "more than 1,024 bids"),
-    ("talking.py:TooManyBytes", SolverReason.SOLVER_FLOODED, "more than 16,777,216 bytes of output"),
+    ("talking.py:TooManyBytes", SolverReason.SOLVER_FLOODED, "more than 4,194,304 bytes of bids"),
     ("talking.py:TooManyPrints", SolverReason.SOLVER_FLOODED, "more than 16,777,216 bytes of output"),
 ]
 
@@ -206,7 +159,7 @@ def test_garbage_between_good_bids_is_handed_on_for_the_judge_to_refuse() -> Non
         assert reasons(result) == {"bad": "finished"}
         first, *garbage, last = contents(result, "bad")
         assert (decode(first, Bid).bid, decode(last, Bid).bid) == ("first", "last")
-        assert len(garbage) == 7
+        assert len(garbage) == 12
         for content in garbage:
             with pytest.raises(FormatError):
                 decode(content, Bid)
@@ -214,12 +167,17 @@ def test_garbage_between_good_bids_is_handed_on_for_the_judge_to_refuse() -> Non
     play(solver("bad", "talking.py:Garbage"), script=script)
 
 
-def test_bids_for_another_auction_are_handed_on_unchanged() -> None:
+def test_bids_under_wrong_names_are_handed_on_as_their_senders_for_the_judge_to_refuse() -> None:
     async def script(competition: Competition) -> None:
         result = await competition.run(AUCTION, window_s=WINDOW_S)
-        assert [decode(content, Bid).auction for content in contents(result, "bad")] == ["another-auction"]
+        assert bid_names(result, "honest") == ["first", "second"]
+        sent = [decode(content, Bid) for content in contents(result, "bad")]
+        assert [(bid.auction, bid.solver) for bid in sent] == [
+            ("another-auction", "bad"),
+            (AUCTION.auction, "honest"),
+        ]
 
-    play(solver("bad", "talking.py:WrongAuction"), script=script)
+    play(HONEST, solver("bad", "talking.py:WrongNames"), script=script)
 
 
 def test_prints_never_mix_with_bids() -> None:
@@ -247,7 +205,7 @@ def test_talking_out_of_turn_costs_the_next_round_and_no_more() -> None:
         while "bad" in competition.pids:
             await asyncio.sleep(0.01)
         result = await competition.run(AUCTION, window_s=WINDOW_S)
-        assert reasons(result) == {"bad": "solver_crashed"}
+        assert reasons(result) == {"bad": "solver_out_of_turn"}
         assert "sent BID while waiting for a round" in detail(result, "bad")
         result = await competition.run(AUCTION, window_s=WINDOW_S)
         assert reasons(result) == {"bad": "finished"}
@@ -293,10 +251,10 @@ def test_a_solver_that_cannot_start_is_reported_and_holds_up_nobody(spec: str, s
         competition = Competition([solver("bad", spec), HONEST])
         try:
             (report,) = await competition.start()
-            assert (report.solver, report.reason) == ("bad", "solver_crashed")
+            assert (report.solver, report.reason) == ("bad", "solver_not_started")
             assert says in report.detail
             result = await competition.run(AUCTION, window_s=WINDOW_S)
-            assert reasons(result) == {"bad": "solver_crashed", "honest": "finished"}
+            assert reasons(result) == {"bad": "solver_not_started", "honest": "finished"}
             assert says in detail(result, "bad")
         finally:
             await competition.close()
@@ -309,9 +267,10 @@ def test_a_strategy_that_is_never_loaded_is_given_up() -> None:
         competition = Competition([solver("bad", "unloadable.py:SlowToMake")], limits=Limits(start_s=0.5))
         try:
             (report,) = await competition.start()
-            assert report.reason == "solver_timeout"
+            assert report.reason == "solver_not_started"
             assert "not loaded within 0.5 s" in report.detail
-            assert reasons(await competition.run(AUCTION, window_s=WINDOW_S)) == {"bad": "solver_timeout"}
+            result = await competition.run(AUCTION, window_s=WINDOW_S)
+            assert reasons(result) == {"bad": "solver_not_started"}
         finally:
             await competition.close()
 
@@ -326,7 +285,8 @@ def test_a_strategy_file_that_is_mended_comes_back(tmp_path: Path) -> None:
         try:
             assert len(await competition.start()) == 1
             path.write_text("class Mine:\n    def solve(self, auction, context): yield 1\n")
-            assert reasons(await competition.run(AUCTION, window_s=WINDOW_S)) == {"mine": "solver_crashed"}
+            result = await competition.run(AUCTION, window_s=WINDOW_S)
+            assert reasons(result) == {"mine": "solver_not_started"}
             result = await competition.run(AUCTION, window_s=WINDOW_S)
             assert reasons(result) == {"mine": "finished"}
             assert contents(result, "mine") == ["1"]
@@ -341,7 +301,7 @@ def test_a_solver_still_starting_misses_its_round_and_is_left_to_start() -> None
         await competition.run(AUCTION, window_s=WINDOW_S)
         starting = competition.pids["bad"]
         result = await competition.run(AUCTION, window_s=0.001)
-        assert reasons(result)["bad"] == "solver_timeout"
+        assert reasons(result)["bad"] == "solver_not_started"
         assert "still being loaded" in detail(result, "bad")
         assert competition.pids["bad"] == starting
         assert reasons(await competition.run(AUCTION, window_s=WINDOW_S))["bad"] == "solver_crashed"
@@ -369,7 +329,7 @@ def test_closing_ends_every_process_even_in_the_middle_of_a_round() -> None:
         running = asyncio.create_task(competition.run(AUCTION, window_s=WINDOW_S))
         await asyncio.sleep(0.1)
         await competition.close()
-        assert reasons(await running) == {"bad": "solver_crashed"}
+        assert reasons(await running) == {"bad": "solver_timeout"}
         assert competition.pids == {}
         assert not still_running(pids)
         with pytest.raises(SolversError):
@@ -380,7 +340,7 @@ def test_closing_ends_every_process_even_in_the_middle_of_a_round() -> None:
 
 def test_a_competition_of_nobody_has_empty_rounds() -> None:
     async def script(competition: Competition) -> None:
-        assert await competition.run(AUCTION, window_s=WINDOW_S) == ((), ())
+        assert await competition.run(AUCTION, window_s=WINDOW_S) == RoundResult(submissions=(), reports=())
 
     play(script=script)
 

@@ -25,8 +25,8 @@ class Inspector:
             except OSError:
                 continue
             open_.append(descriptor)
-        leads = os.getsid(0) == os.getpgrp() == os.getpid()
-        yield {"environment": dict(os.environ), "open": open_, "leads": leads}
+        leads = os.getpgrp() == os.getpid() and os.getsid(0) == os.getppid()
+        yield {"environment": dict(os.environ), "open": open_, "leads": leads, "folder": os.getcwd()}
 """
 
 NOISY = """
@@ -46,7 +46,7 @@ def test_a_worker_is_given_no_descriptors_no_secrets_and_its_own_group(
         competition = Competition([SolverSpec.of(f"{tmp_path}/mine.py:Inspector")])
         await competition.start()
         try:
-            ((submission,), _) = await competition.run(make_auction(), window_s=WAIT_S)
+            (submission,) = (await competition.run(make_auction(), window_s=WAIT_S)).submissions
         finally:
             await competition.close()
         told: dict[str, object] = json.loads(submission.content)
@@ -65,6 +65,8 @@ def test_a_worker_is_given_no_descriptors_no_secrets_and_its_own_group(
     # The three standard streams and the two ends of its own pipes.
     assert told["open"] == [0, 1, 2, 3, 4]
     assert told["leads"] is True
+    assert environment["TMPDIR"] == told["folder"] != str(Path.cwd())
+    assert not Path(environment["TMPDIR"]).exists()
 
 
 def test_a_killed_process_is_gone_and_only_the_end_of_its_noise_is_kept(tmp_path: Path) -> None:
@@ -73,7 +75,11 @@ def test_a_killed_process_is_gone_and_only_the_end_of_its_noise_is_kept(tmp_path
     async def end() -> None:
         sizes: list[int] = []
         process = SolverProcess(
-            f"{tmp_path}/mine.py:Mine", "mine", on_output=lambda data: None, on_noise=sizes.append
+            f"{tmp_path}/mine.py:Mine",
+            "mine",
+            on_output=lambda data: None,
+            on_noise=sizes.append,
+            on_stop=lambda reason, detail: None,
         )
         while sum(sizes) < 10_000:
             await asyncio.sleep(0.01)

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections import Counter
-from itertools import combinations
 from random import Random
 
 import pytest
@@ -16,6 +15,7 @@ from solvers.outcome import Deal, Outcome, Submission
 from solvers.reasons import BidReason
 from solvers.verification import FeasibleBid, verify_bid
 from solvers.view import view_auction
+from tests.naive_rounds import compatible_sets
 from tests.random_markets import random_auction, random_bids
 
 ROUNDS = 2_000
@@ -68,27 +68,6 @@ def naive_flows(auction: Auction, bid: Bid, deal: Deal) -> Counter[str]:
     return left
 
 
-def clash(auction: Auction, bids: tuple[Bid, ...]) -> bool:
-    """Whether some bids cannot win together."""
-    orders = {order.intent: order for order in auction.orders}
-    filled = [fill.intent for bid in bids for fill in bid.fills]
-    groups = [(orders[name].owner, orders[name].group) for name in filled if orders[name].group]
-    lots: Counter[str] = Counter()
-    carried: Counter[tuple[str, bool]] = Counter()
-    for bid in bids:
-        for trade in bid.trades:
-            lots[trade.offer] += trade.lots
-        for transfer in bid.transfers:
-            carried[transfer.bridge, transfer.asset == "USDC"] += transfer.amount
-    return (
-        len(filled) != len(set(filled))
-        or len(groups) != len(set(groups))
-        or any(lots[offer.id] > offer.lots for offer in auction.offers)
-        or any(carried[bridge.id, True] > bridge.capacity_cash for bridge in auction.bridges)
-        or any(carried[bridge.id, False] > bridge.capacity_lots for bridge in auction.bridges)
-    )
-
-
 def canonical(value: object) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
@@ -103,17 +82,11 @@ def naive_key(auction: Auction, bids: list[Bid], bid: Bid) -> int:
 
 def best_set(auction: Auction, bids: list[Bid], feasible: list[FeasibleBid]) -> tuple[int, set[str]]:
     """The best score and the digests of the best set, by trying all sets."""
-    paying = [each for each in feasible if each.score > 0]
-    sets = [
-        subset
-        for size in range(len(paying) + 1)
-        for subset in combinations(paying, size)
-        if not clash(auction, tuple(each.bid for each in subset))
-    ]
+    sets = compatible_sets(auction, feasible)
     top = max(sum(each.score for each in subset) for subset in sets)
     tied = [subset for subset in sets if sum(each.score for each in subset) == top]
     if len(tied) > 1:
-        keys = {each.digest: naive_key(auction, bids, each.bid) for each in paying}
+        keys = {each.digest: naive_key(auction, bids, each.bid) for each in feasible}
         tied.sort(key=lambda subset: tie_rank([keys[each.digest] for each in subset], subset))
     return top, {each.digest for each in tied[0]}
 

@@ -1,9 +1,18 @@
 import random
+from dataclasses import replace
 from itertools import combinations
 
 import pytest
 
-from solvers.winners import Candidate, Selection, choose_greedily, choose_winners, split_components
+from solvers.winners import (
+    Candidate,
+    Selection,
+    choose_greedily,
+    choose_winners,
+    find_best_total,
+    remove_dominated,
+    split_components,
+)
 
 BUDGET = 20_000
 
@@ -44,7 +53,11 @@ def random_market(seed):
         uses = {name: rng.randint(1, most) for name, most in capacities.items() if rng.random() < 0.5}
         claims = rng.sample(orders, rng.randint(0 if uses else 1, min(3, len(orders))))
         key, score = rng.randint(1, top_key), rng.randint(0, top_score)
-        candidates.append(bid(f"digest {number}", score, claims, key=key, **uses))
+        other = bid(f"digest {number}", score, claims, key=key, **uses)
+        if candidates and rng.random() < 0.2:
+            twin = rng.choice(candidates)
+            other = replace(twin, digest=other.digest, key=rng.choice([twin.key, key]))
+        candidates.append(other)
     rng.shuffle(candidates)
     return candidates, capacities
 
@@ -55,6 +68,41 @@ def test_winners_equal_brute_force_on_2000_random_markets(first):
         candidates, capacities = random_market(seed)
         answer = choose_winners(candidates, capacities, budget=BUDGET)
         assert answer == brute_force(candidates, capacities), f"seed {seed}"
+
+
+@pytest.mark.parametrize("first", range(0, 1_000, 500))
+def test_best_total_is_the_score_of_the_winners_whatever_is_known(first):
+    for seed in range(first, first + 500):
+        candidates, capacities = random_market(seed)
+        best = brute_force(candidates, capacities)
+        for known in ((), best.winners[:1], best.winners):
+            total = find_best_total(candidates, capacities, budget=BUDGET, known=known)
+            assert (total.score, total.bound, total.proved) == (best.score, best.score, True), f"seed {seed}"
+
+
+def test_a_bid_is_dominated_by_one_that_needs_no_more_and_comes_first():
+    good = bid("good", 5, ["a", "b"], key=2, offer=3)
+    dominated = [
+        bid("worth less", 4, ["a", "b"], key=1, offer=3),
+        bid("claims more", 5, ["a", "b", "c"], key=3, offer=3),
+        bid("uses more", 5, ["a", "b"], key=3, offer=4),
+        bid("twin by key", 5, ["a", "b"], key=3, offer=3),
+        bid("twin by name", 5, ["a", "b"], key=2, offer=3),
+        bid("worthless", 0, ["z"]),
+    ]
+    others = [
+        bid("worth more", 6, ["a", "b", "d"], key=9, offer=3),
+        bid("claims less", 1, ["a"], key=9, offer=3),
+        bid("uses less", 4, ["a", "b"], key=9, offer=2),
+    ]
+    kept = remove_dominated([*dominated, *others, good], {"offer": 5})
+    assert [each.digest for each in kept] == ["claims less", "good", "uses less", "worth more"]
+
+
+def test_what_is_not_scarce_counts_for_nothing_and_what_claims_nothing_dominates_nothing():
+    pool = [bid("big", 5, ["a"], offer=4), bid("small", 4, ["a"], offer=3), bid("free", 6, offer=1)]
+    assert [each.digest for each in remove_dominated(pool, {"offer": 8})] == ["big", "free"]
+    assert [each.digest for each in remove_dominated(pool, {"offer": 7})] == ["big", "free", "small"]
 
 
 def test_two_small_bids_beat_a_greater_one_when_they_score_more_together():

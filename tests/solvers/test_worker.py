@@ -14,7 +14,8 @@ import pytest
 from solvers.bid import Bid
 from solvers.codec import decode, encode
 from solvers.frames import Frame, FrameReader, Kind, RoundRequest, pack
-from solvers.worker import MEMORY_BYTES, REPR_MAX, answer_bytes
+from solvers.limits import MEMORY_BYTES
+from solvers.worker import REPR_MAX, answer_bytes
 from tests.builders import make_auction, make_bid
 from tests.solvers.process_table import is_running, still_running
 
@@ -142,7 +143,7 @@ from tests.builders import make_auction
 async def main():
     competition = Competition([SolverSpec(name="mine", spec=sys.argv[1])])
     await competition.start()
-    sent, _ = await competition.run(make_auction(), window_s=30)
+    sent = (await competition.run(make_auction(), window_s=30)).submissions
     print(competition.pids["mine"], *(each.content for each in sent), flush=True)
     time.sleep(3600)
 

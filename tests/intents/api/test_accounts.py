@@ -24,7 +24,13 @@ def test_a_written_package_shows_with_its_collateral(tmp_path: Path) -> None:
         summary = await service.run_round()
         service.advance_to(summary.decided_us + 60 * MICRO)
         (hub,) = (await client.get(f"/v1/accounts/{ALICE}")).json()["chains"]
-        assert hub["written"] == [{"asset": "BTC", "amount": 2_000_000}, {"asset": CALL, "amount": -2}]
+        assert hub["written"] == [
+            {
+                "maturity": "BTC-26JUN26",
+                "positions": [{"asset": CALL, "amount": -2}],
+                "collateral": [{"asset": "BTC", "amount": 2_000_000}],
+            }
+        ]
 
     run_client(tmp_path, story)
 

@@ -6,13 +6,15 @@ from typing import Any
 import httpx
 import pytest
 
+from chains.units import MICRO
 from intents.api.auctions import auction_routes
 from intents.errors import JournalError
 from intents.journal import Journal
 from intents.service import Service
 from solvers.auction import Auction
 from solvers.codec import decode, encode
-from solvers.outcome import Outcome
+from solvers.competition import RoundResult
+from solvers.outcome import HOUSE, Outcome
 from tests.services import ALICE, error_of, fund, post_body, run_client, signed_body
 
 
@@ -27,11 +29,11 @@ def test_bids_and_outcome_are_sealed_until_the_auction_is_decided(
             assert error_of(await client.get(path))[:2] == (404, "unknown_auction")
         seen: list[Any] = []
 
-        async def compete(auction: Auction, *, window_s: float) -> Any:
+        async def compete(auction: Auction, **_: Any) -> RoundResult:
             seen.append(await client.get(page))
             seen.extend([error_of(await client.get(f"{page}/{part}")) for part in ("bids", "outcome")])
             seen.append((await client.get("/v1/auctions")).json()["auctions"][0]["status"])
-            return (), ()
+            return RoundResult(submissions=(), reports=())
 
         monkeypatch.setattr(service._rounds._competition, "run", compete)
         summary = await service.run_round()
@@ -49,6 +51,37 @@ def test_bids_and_outcome_are_sealed_until_the_auction_is_decided(
         assert standing["score"] == outcome.choice.score
 
     run_client(tmp_path, story)
+
+
+def test_standings_tell_what_decisions_promised_and_what_became_of_it(tmp_path: Path) -> None:
+    async def story(service: Service, client: httpx.AsyncClient) -> None:
+        async def standings() -> dict[str, Any]:
+            return {each["solver"]: each for each in (await client.get("/v1/solvers")).json()["solvers"]}
+
+        (first,) = (await standings()).values()
+        assert (first["solver"], first["bond_posted"], first["bond_left"]) == ("single", 500, 500)
+        assert (first["rounds"], first["win_rate_bps"], first["bid_reasons"]) == (0, 0, {})
+        await fund(client, ALICE)
+        await post_body(client, signed_body(service, 1))
+        summary = await service.run_round()
+        decided = service.find_decided(summary.auction)
+        assert decided is not None
+        before = await standings()
+        assert {each["deals_settled"] for each in before.values()} == {0}
+        service.advance_to(service.now_us() + 60 * MICRO)
+        after = await standings()
+        assert set(after) == {HOUSE, "single"}
+        for name, each in after.items():
+            own = [deal for deal in decided.outcome.deals if deal.solver == name]
+            awarded = sum(part.amount for deal in own for part in deal.reward)
+            assert each["rewards_awarded"] == each["rewards_earned"] == awarded
+            assert (each["deals_settled"], each["deals_aborted"]) == (len(own), 0)
+            assert (each["fees_asked"], each["fees_earned"], each["penalties"]) == (0, 0, 0)
+            assert each["win_rate_bps"] == (10_000 if own else 0)
+            assert each["rounds"] == 1
+        assert sum(each["deals_settled"] for each in after.values()) == 1
+
+    run_client(tmp_path, story, solvers=("single",), bond=500)
 
 
 def test_auctions_are_listed_in_pages(tmp_path: Path) -> None:

@@ -5,8 +5,11 @@ from typing import Any
 
 import httpx
 from eth_account import Account
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.routing import Route
 
-from intents.api.intake import intake_routes
+from intents.api.intake import INTENTS, add_intake
 from intents.service import Service
 from tests.services import (
     ALICE,
@@ -77,8 +80,26 @@ def test_cancels_take_what_is_open_and_only_from_its_owner(tmp_path: Path) -> No
 
 
 def test_intake_is_only_posted_to(tmp_path: Path) -> None:
+    async def story(_: Service, client: httpx.AsyncClient) -> None:
+        for path in (INTENTS, "/v1/cancellations"):
+            assert error_of(await client.delete(path))[:3] == (405, "method_not_allowed", "method")
+            assert (await client.delete(path)).headers["allow"] == "POST"
+        assert (await client.get(INTENTS, params={"owner": ALICE})).is_success
+
+    run_client(tmp_path, story)
+
+
+def test_the_handler_that_is_served_is_the_one_that_is_documented(tmp_path: Path) -> None:
+    """The first route of a path serves it: Starlette's plain one, in front of the one with a schema."""
+
     async def story(service: Service, client: httpx.AsyncClient) -> None:
-        methods = {route.path: route.methods for route in intake_routes(service).routes}
-        assert methods == {"/v1/intents": {"POST"}, "/v1/cancellations": {"POST"}}
+        app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+        add_intake(app, service)
+        served = next(route for route in app.routes if isinstance(route, Route))
+        assert (served.path, served.methods) == (INTENTS, {"POST"})
+        assert not isinstance(served, APIRoute)
+        assert not served.include_in_schema
+        described = (await client.get("/openapi.json")).json()["paths"][INTENTS]["post"]
+        assert served.endpoint.__doc__ == described["description"]
 
     run_client(tmp_path, story)

@@ -22,6 +22,7 @@ def test_the_openapi_document_is_complete_and_its_references_lead_somewhere(tmp_
             ("GET", "/v1/intents"),
             ("GET", "/v1/intents/{id}"),
             ("POST", "/v1/cancellations"),
+            ("POST", "/v1/quotes"),
             ("GET", "/v1/accounts/{owner}"),
             ("POST", "/v1/accounts/{owner}/deposits"),
             ("GET", "/v1/auctions"),
@@ -49,6 +50,16 @@ def test_the_openapi_document_is_complete_and_its_references_lead_somewhere(tmp_
         posted.validate(body)
         posted.validate(body | {"intent": body["intent"] | {"limit": "8000000"}})
         assert not posted.is_valid(body | {"intent": body["intent"] | {"limit": 1.5}})
+        draft = {name: body["intent"][name] for name in ("chain", "legs", "units")}
+        asks = schema_of(document, "AskQuote")
+        asks.validate({"kind": body["kind"], "intent": draft})
+        asks.validate({"kind": body["kind"], "intent": body["intent"]})
+        assert not asks.is_valid({"kind": body["kind"], "intent": {"chain": "hub"}})
+        for limit in (8_000_000, 1):
+            quote = await client.post(
+                "/v1/quotes", json={"kind": body["kind"], "intent": draft | {"limit": limit}}
+            )
+            schema_of(document, "Quote").validate(quote.json())
         id_ = await post_body(client, msgspec.json.encode(body))
         await service.run_round()
         for path, name in (

@@ -41,7 +41,17 @@ def test_an_intent_is_followed_from_posting_to_settlement(tmp_path: Path) -> Non
         summary = await service.run_round()
         intent = (await client.get(page)).json()
         assert intent["status"] == "settling"
-        assert intent["rounds"] == [{"auction": summary.auction, "reason": "filled", "units": 2}]
+        (deal,) = (await client.get(f"/v1/auctions/{summary.auction}/outcome")).json()["deals"]
+        paid, signed = deal["fills"][0]["payment"], 16 * MICRO
+        assert intent["rounds"] == [
+            {
+                "auction": summary.auction,
+                "reason": "filled",
+                "units": 2,
+                "detail": f"pays {paid} micro-USDC, and signed for {signed}, in deal {deal['deal']}",
+                "numbers": {"where": deal["deal"], "found": paid, "allowed": signed},
+            }
+        ]
         service.advance_to(summary.decided_us + 60 * MICRO)
         intent = (await client.get(page)).json()
         assert (intent["status"], intent["units"]["filled"]) == ("filled", 2)
@@ -104,6 +114,9 @@ def test_orders_left_out_of_an_auction_are_told(tmp_path: Path) -> None:
         assert (await service.run_round()).not_selected == 1
         rounds = [(await client.get(f"/v1/intents/{id_}")).json()["rounds"] for id_ in (better, worse)]
         assert [each["reason"] for (each,) in rounds] == ["filled", "not_selected"]
+        (left_out,) = rounds[1]
+        assert left_out["numbers"] == {"where": left_out["auction"], "found": 2, "allowed": 1}
+        assert left_out["detail"] == "it is number 2 in line, and the auction holds 1 orders"
 
     run_client(tmp_path, story, rules=Rules(orders_max=1))
 

@@ -1,13 +1,14 @@
 """Two readings of what lies behind a written package: one by payoff kernel, one by hand at each strike."""
 
+from collections import Counter
 from fractions import Fraction
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chains.units import COIN, MICRO
-from intents.collateral import package_collateral
-from intents.verifying.collateral import backing
+from intents.collateral import package_collateral, requirement_of
+from intents.verifying.collateral import backing, places
 from intents.verifying.sheet import Sheet
 from tests.builders import make_auction, make_series
 
@@ -27,6 +28,24 @@ PACKAGES = st.dictionaries(st.sampled_from(NAMES), RATIOS, min_size=1, max_size=
 @given(PACKAGES)
 def test_both_readings_ask_for_the_same(legs: dict[str, int]) -> None:
     assert tuple(sorted(backing(SHEET, legs.items()).items())) == package_collateral(tuple(legs.items()))
+
+
+@settings(max_examples=150, deadline=None)
+@given(PACKAGES)
+def test_both_readings_put_every_lot_in_the_same_place(legs: dict[str, int]) -> None:
+    requirement = requirement_of(tuple(legs.items()), limit=0)
+    expected: Counter[tuple[str, str]] = Counter()
+    for series, lots in requirement.bought:
+        expected["owner", series] += lots
+    for part in requirement.written:
+        for series, lots in part.legs:
+            expected[part.maturity, series] += lots
+        for asset, amount in part.collateral:
+            expected[part.maturity, asset] += amount
+            expected["owner", asset] -= amount
+    assert dict(places(SHEET, legs.items())) == {
+        place: amount for place, amount in expected.items() if amount
+    }
 
 
 @settings(max_examples=100, deadline=None)
@@ -49,3 +68,16 @@ def test_by_hand() -> None:
     assert backing(SHEET, [(call, -3)]) == {"BTC": 3 * COIN // 100}
     assert backing(SHEET, [(call, -1), (high, 1)]) == {"USDC": 10_001 * MICRO // 100}
     assert backing(SHEET, [(call, 1), (high, -1)]) == {}
+
+
+def test_places_by_hand() -> None:
+    """A call spread written twice over with one lot too many bought, and a calendar's far leg."""
+    call, high, far = NAMES[2], NAMES[4], NAMES[8]
+    assert places(SHEET, [(call, -1), (high, 2), (far, 1)]) == {
+        ("BTC-26JUN26", call): -1,
+        ("BTC-26JUN26", high): 1,
+        ("BTC-26JUN26", "USDC"): 10_001 * MICRO // 100,
+        ("owner", "USDC"): -10_001 * MICRO // 100,
+        ("owner", high): 1,
+        ("owner", far): 1,
+    }

@@ -100,14 +100,14 @@ def with_transfer(settled: SettledDeal, debit: str, credit: str, asset: str, amo
 @pytest.mark.parametrize(
     ("debit", "credit", "asset", "rule"),
     [
-        ("owner:owner-ann", "written:owner-ann", "USDC", "collateral"),
-        ("written:owner-ann", "owner:owner-ann", "USDC", "collateral"),
-        ("owner:owner-ann", "written:owner-ann", "BTC", "collateral"),
-        ("owner:owner-ann", "written:owner-ann", CALL, "collateral"),
-        ("written:owner-ann", "owner:owner-ann", PUT, "collateral"),
-        ("owner:owner-ben", "written:owner-ben", PUT, "collateral"),
+        ("owner:owner-ann", "written:owner-ann/BTC-26JUN26", "USDC", "collateral"),
+        ("written:owner-ann/BTC-26JUN26", "owner:owner-ann", "USDC", "collateral"),
+        ("owner:owner-ann", "written:owner-ann/BTC-26JUN26", "BTC", "collateral"),
+        ("owner:owner-ann", "written:owner-ann/BTC-26JUN26", CALL, "collateral"),
+        ("written:owner-ann/BTC-26JUN26", "owner:owner-ann", PUT, "collateral"),
+        ("owner:owner-ben", "written:owner-ben/BTC-26JUN26", PUT, "collateral"),
         ("owner:owner-ann", "owner:owner-ben", "USDC", "not_delivered"),
-        ("written:owner-ann", "written:owner-ben", CALL, "not_delivered"),
+        ("written:owner-ann/BTC-26JUN26", "written:owner-ben/BTC-26JUN26", CALL, "not_delivered"),
         ("owner:owner-ben", "owner:owner-cem", "USDC", "stranger_paid"),
         ("owner:owner-ben", "reserve", "USDC", "not_paid"),
         ("fees:protocol", "solver:alice", "USDC", "not_paid"),
@@ -141,7 +141,7 @@ def test_the_leg_that_closes_is_found_among_the_fills_of_one_owner() -> None:
 
 def test_too_many_ways_to_tell_are_not_called_a_lie(monkeypatch: pytest.MonkeyPatch) -> None:
     auction, planned = written_deal()
-    lie = with_transfer(planned.settled, "owner:owner-ann", "written:owner-ann", "USDC", 1)
+    lie = with_transfer(planned.settled, "owner:owner-ann", "written:owner-ann/BTC-26JUN26", "USDC", 1)
     monkeypatch.setattr(module, "WAYS_MAX", 1)
     check(Sheet(auction), planned, lie)
     with pytest.raises(VerificationError, match="not_delivered"):

@@ -49,3 +49,12 @@ class JustTooLate:
         yield bid_for(auction, context, "in-time")
         time.sleep(context.remaining_s() + 0.01)
         yield bid_for(auction, context, "late")
+
+
+class Counting:
+    """Counts for about half a second, if it has a processor of its own."""
+
+    def solve(self, auction: Auction, context: SolveContext) -> Iterator[Bid]:
+        for _ in range(60):
+            sum(range(1_000_000))
+        yield bid_for(auction, context, "counted")

@@ -36,12 +36,25 @@ class Garbage:
         yield {"a set": {object()}}
         yield "x".__class__
         yield Unprintable()
+        cyclic: list[object] = []
+        cyclic.append(cyclic)
+        yield cyclic
+        deep: list[object] = []
+        for _ in range(10_000):
+            deep = [deep]
+        yield deep
+        yield b"\xff\x00"
+        yield 10**400
+        yield [None] * 100_000
         yield msgspec.structs.replace(good, bid="last")
 
 
-class WrongAuction:
+class WrongNames:
+    """A bid for another auction, and one in a rival's name."""
+
     def solve(self, auction: Auction, context: SolveContext) -> Iterator[Bid]:
         yield msgspec.structs.replace(good_bid(auction, context, "stray"), auction="another-auction")
+        yield msgspec.structs.replace(good_bid(auction, context, "false"), solver="honest")
 
 
 class Prints:

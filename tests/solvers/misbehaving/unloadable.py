@@ -1,5 +1,6 @@
 """Classes that the plug-in door refuses."""
 
+import os
 import time
 from typing import NoReturn
 
@@ -32,6 +33,14 @@ class SlowToMake:
 class ExitsWhenMade:
     def __init__(self) -> NoReturn:
         raise SystemExit(4)
+
+    def solve(self) -> None:
+        pass
+
+
+class EndsWhenMade:
+    def __init__(self) -> None:
+        os._exit(9)
 
     def solve(self) -> None:
         pass

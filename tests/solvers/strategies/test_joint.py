@@ -4,9 +4,10 @@ import msgspec
 
 from solvers.auction import Auction, Rules
 from solvers.bid import Bid
+from solvers.proposals import rename_bids
 from solvers.reference import with_reference
 from solvers.strategies.greedy import Greedy
-from solvers.strategies.joint import Joint, rename_bids
+from solvers.strategies.joint import Joint
 from solvers.strategy import SolveContext, Strategy
 from solvers.verification import FeasibleBid, verify_bid
 from solvers.view import view_auction
