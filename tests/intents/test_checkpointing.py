@@ -10,7 +10,6 @@ import httpx
 import pytest
 import structlog
 
-from intents import checkpointing as module
 from intents.checkpoint_files import list_checkpoints
 from intents.errors import DamageError, UnavailableError
 from intents.export import export_archive
@@ -44,8 +43,8 @@ async def until(condition: Callable[[], bool]) -> None:
 @pytest.fixture
 def busy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Checkpoints are looked at all the time."""
-    monkeypatch.setattr(module, "LOOK_S", 0.01)
-    monkeypatch.setattr(module, "REST", 0)
+    monkeypatch.setattr("intents.checkpointing.LOOK_S", 0.01)
+    monkeypatch.setattr("intents.checkpointing.REST", 0)
 
 
 def make_history(folder: Path, *, every: int = 1) -> None:
@@ -85,7 +84,7 @@ def test_a_checkpoint_is_made_while_the_market_goes_on(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("busy")
 def test_large_entries_count_by_their_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "KIBIBYTE", 1)
+    monkeypatch.setattr("intents.checkpointing.KIBIBYTE", 1)
 
     async def story(service: Service) -> None:
         await give_funds(service)
@@ -97,8 +96,8 @@ def test_large_entries_count_by_their_bytes(tmp_path: Path, monkeypatch: pytest.
 def test_the_next_one_waits_many_times_as_long_as_the_last_one_took(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "LOOK_S", 0.01)
-    monkeypatch.setattr(module, "REST", 10_000)
+    monkeypatch.setattr("intents.checkpointing.LOOK_S", 0.01)
+    monkeypatch.setattr("intents.checkpointing.REST", 10_000)
 
     async def story(service: Service) -> None:
         await give_funds(service)
@@ -205,7 +204,7 @@ def test_entries_that_were_cut_off_refuse_the_start(tmp_path: Path) -> None:
 def test_a_worker_that_fails_costs_nothing_but_the_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str
 ) -> None:
-    monkeypatch.setattr(module.sys, "executable", program)
+    monkeypatch.setattr("intents.checkpointing.sys.executable", program)
 
     async def story(service: Service) -> None:
         with structlog.testing.capture_logs() as logs:
@@ -224,7 +223,7 @@ def test_a_service_that_stops_does_not_wait_for_its_worker(
     sleeper = tmp_path / "sleeper"
     sleeper.write_text("#!/bin/sh\nexec sleep 600\n")
     sleeper.chmod(0o755)
-    monkeypatch.setattr(module.sys, "executable", str(sleeper))
+    monkeypatch.setattr("intents.checkpointing.sys.executable", str(sleeper))
 
     async def story(service: Service) -> None:
         await give_funds(service)
