@@ -31,6 +31,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from msgspec import Struct
+
 from chains.errors import LedgerError
 from chains.units import WIRE_MAX
 
@@ -128,8 +130,7 @@ def may_owe(account: str, asset: str) -> bool:
     return rule == "anything" or (rule == "its series" and asset.startswith(f"{name.partition('/')[2]}-"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transfer:
+class Transfer(Struct, frozen=True, kw_only=True, gc=False):
     """An amount of one asset on its way from the account it debits to the account it credits.
 
     Attributes

@@ -16,6 +16,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
+
 from chains.errors import SeriesError
 from chains.package import Legs
 from chains.series import parse_series
@@ -79,8 +81,7 @@ class SignedCancel:
     signature: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MarketTermsView:
+class MarketTermsView(Struct, frozen=True, kw_only=True, gc=False):
     """What admission knows of the market: its chains, and the ids of the series listed now."""
 
     chains: Collection[str]
@@ -127,6 +128,8 @@ def check_terms(intent: OptionIntent, terms: MarketTermsView, now_us: int) -> Re
         message = f"no chain of that name; there are {', '.join(sorted(terms.chains))}"
         return refuse(Code.UNKNOWN_CHAIN, "chain", intent.chain, message)
     for place, leg in enumerate(intent.legs):
+        if leg.series in terms.series and parse_series(leg.series).expiry * MICRO > now_us:
+            continue
         if refused := _check_series(leg.series, f"legs[{place}].series", terms, now_us):
             return refused
     return _check_times(intent, now_us)
@@ -139,7 +142,7 @@ def legs_of(intent: OptionIntent) -> Legs:
 
 def ends_us(intent: OptionIntent) -> int:
     """When an admitted intent ends by itself: at `validUntil`, or when its first leg expires."""
-    return min(intent.valid_until * MICRO, *(parse_series(leg.series).expiry_us for leg in intent.legs))
+    return MICRO * min([intent.valid_until, *[parse_series(leg.series).expiry for leg in intent.legs]])
 
 
 def check_shape(intent: OptionIntent) -> Refused | None:

@@ -33,6 +33,8 @@ value; every change puts a new one in its place.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
+from operator import attrgetter
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -49,6 +51,8 @@ from solvers.outcome import Numbers
 from solvers.reasons import OrderReason
 
 __all__ = ["Book", "BookIntent", "Fill", "Funds"]
+
+_ADMITTED: Final = attrgetter("admitted")
 
 
 class Book:
@@ -150,11 +154,13 @@ class Book:
 
     def open_orders(self, now_us: int) -> Iterator[BookIntent]:
         """Intents that may take part in a round now, in the order of admission."""
-        return (entry for entry in self._in_order(now_us) if not self._is_withheld(entry))
+        entries = sorted(self._can_wait(now_us), key=_ADMITTED)
+        return (entry for entry in entries if not self._is_withheld(entry))
 
     def withheld_orders(self, now_us: int) -> Iterator[BookIntent]:
         """Intents with open units that may not take part in a round now, in the order of admission."""
-        return (entry for entry in self._in_order(now_us) if self._is_withheld(entry))
+        withheld = (entry for entry in self._can_wait(now_us) if self._is_withheld(entry))
+        return iter(sorted(withheld, key=_ADMITTED))
 
     def why_withheld(self, entry: BookIntent) -> tuple[OrderReason, Numbers]:
         """The reason of an intent that may not take part in a round now, and the units behind it."""
@@ -300,13 +306,15 @@ class Book:
         """Every intent, in the order of admission."""
         return iter(self._entries.values())
 
-    def _in_order(self, now_us: int) -> Iterator[BookIntent]:
-        for entry in sorted((self._entries[id_] for id_ in self._waiting), key=lambda entry: entry.admitted):
-            if entry.ends_us > now_us:
-                yield entry
+    def _can_wait(self, now_us: int) -> list[BookIntent]:
+        """Intents that are waiting and have not ended, in no order."""
+        entries = self._entries
+        return [entry for id_ in self._waiting if (entry := entries[id_]).ends_us > now_us]
 
     def _is_withheld(self, entry: BookIntent) -> bool:
-        return (entry.uncovered > 0 and entry.covered < entry.least_units) or self._is_excluded(entry)
+        if entry.uncovered and entry.covered < entry.least_units:
+            return True
+        return entry.intent.group != NO_GROUP and self._is_excluded(entry)
 
     def _is_excluded(self, entry: BookIntent) -> bool:
         if entry.intent.group == NO_GROUP:
@@ -314,7 +322,7 @@ class Book:
         return self._groups.excludes(entry.pot, entry.id)
 
     def _check_nonce(self, intent: OptionIntent) -> Refused | None:
-        floor = self.nonce_floor(intent.owner)
+        floor = self._floors.get(intent.owner, 0)
         if intent.nonce < floor:
             message = f"the owner has revoked every nonce below {floor}"
             return refuse(Code.NONCE_REVOKED, "nonce", intent.nonce, message)

@@ -142,7 +142,7 @@ class Engine:
         Pending transfers are not subtracted, and what a leg has taken counts until its deal has ended.
         """
         account = owner_account(owner)
-        taken = self._taken.get((chain, account, asset), 0)
+        taken = self._taken.get((chain, account, asset), 0) if self._taken else 0
         return self.world.ledgers[chain].balance(account, asset) + taken
 
     def bond_of(self, solver: str) -> int:
@@ -178,11 +178,11 @@ class Engine:
     def _check_brought(self, chain: str, asset: str, amount: int) -> Refused | None:
         """Refuse what would bring more from outside than a chain can hold."""
         ledger = self.world.ledgers[chain]
-        given = {each: -ledger.balance(OUTSIDE, each) for each in (USDC, *LOT_SIZES)}
-        if given[asset] + amount > DEPOSITS_MAX:
-            message = f"all deposits of {asset} on a chain may reach {DEPOSITS_MAX}, {given[asset]} are there"
+        given = -ledger.balance(OUTSIDE, asset)
+        if given + amount > DEPOSITS_MAX:
+            message = f"all deposits of {asset} on a chain may reach {DEPOSITS_MAX}, {given} are there"
             return refuse(Code.FAUCET_LIMIT, "amount", amount, message)
-        worth = sum(self._worth(each, there) for each, there in given.items())
+        worth = sum([self._worth(each, -ledger.balance(OUTSIDE, each)) for each in (USDC, *LOT_SIZES)])
         if worth + self._worth(asset, amount) > DEPOSITS_MAX:
             message = f"all deposits on a chain may be worth {DEPOSITS_MAX} micro-USDC, and are worth {worth}"
             return refuse(Code.FAUCET_LIMIT, "amount", amount, message)

@@ -70,7 +70,7 @@ def select_orders(
     if len(orders) <= most:
         return orders, ()
     best = best_prices(offers)
-    ranked = sorted(orders, key=lambda intent: (_shortfall_rank(intent, best), intent.admitted))
+    ranked = sorted(orders, key=lambda intent: _shortfall_rank(intent, best))
     chosen = {intent.id for intent in ranked[:most]}
     return [intent for intent in orders if intent.id in chosen], ranked[most:]
 
@@ -97,8 +97,8 @@ def executable_price(legs: Legs, best: Mapping[tuple[str, str], int]) -> int | N
     return total
 
 
-def _shortfall_rank(intent: BookIntent, best: Mapping[tuple[str, str], int]) -> tuple[bool, int]:
-    """How far the limit is short of the executable price, per lot: the smallest come first.
+def _shortfall_rank(intent: BookIntent, best: Mapping[tuple[str, str], int]) -> tuple[bool, int, int]:
+    """How far the limit is short of the executable price, per lot: the smallest come first, then the oldest.
 
     A package has fewer than 2**33 lots, so two different ratios differ by more than 2**-66: scaled by
     that and rounded down they are integers in the same order, equal only where the ratios are.
@@ -106,6 +106,8 @@ def _shortfall_rank(intent: BookIntent, best: Mapping[tuple[str, str], int]) -> 
     legs = intent.legs
     price = executable_price(legs, best)
     if price is None:
-        return True, 0
-    lots = sum([abs(ratio) for _, ratio in legs])
-    return False, floor_div((price - intent.intent.limit) << RANK_BITS, lots)
+        return True, 0, intent.admitted
+    lots = 0
+    for _, ratio in legs:
+        lots += abs(ratio)
+    return False, floor_div((price - intent.intent.limit) << RANK_BITS, lots), intent.admitted

@@ -16,8 +16,9 @@ https://sqlite.org/howtocorrupt.html (sections 2.2 and 4).
 import fcntl
 import os
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 import sqlalchemy as sql
@@ -27,6 +28,9 @@ from intents.errors import JournalError
 
 BUSY_S: Final = 1.0
 """How long to wait for another application that has the database locked."""
+
+DRIVER_ERROR: Final = sqlite3.Error
+"""What the driver raises where SQLAlchemy does not see it."""
 
 _DAMAGE_CODES: Final = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 _LOG_SUFFIX: Final = "-wal"
@@ -104,6 +108,17 @@ def connect(path: Path, *, write: bool) -> sql.Engine:
         connection.exec_driver_sql("BEGIN")
 
     return engine
+
+
+def fetch_all(result: sql.CursorResult[Any]) -> Sequence[Sequence[Any]]:
+    """All rows of a query as the driver gives them.
+
+    Raises
+    ------
+    DRIVER_ERROR
+        If one cannot be read.
+    """
+    return [] if result.cursor is None else result.cursor.fetchall()
 
 
 def is_damage(error: BaseException | None) -> bool:

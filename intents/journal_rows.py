@@ -8,8 +8,9 @@ but for bits of a compressed frame that mean nothing.
 Everything here takes any value that SQLite can hold: a damaged row is named, never a crash.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
+from operator import attrgetter
 from typing import Any, Final, NamedTuple, get_args
 
 import msgspec
@@ -42,6 +43,19 @@ CONTENT_MAX: Final = 1 << 30
 """Bytes that the content of one entry may have; a row that claims more is damaged."""
 
 _KINDS: Final[Mapping[type, str]] = {event: str(event.__struct_config__.tag) for event in get_args(Event)}
+_SUBJECTS: Final[Mapping[type, Callable[[Any], str]]] = {
+    Genesis: lambda _: "",
+    Deposited: attrgetter("owner"),
+    IntentPosted: attrgetter("id"),
+    IntentsCancelled: attrgetter("owner"),
+    NoncesRevoked: attrgetter("owner"),
+    BondPosted: attrgetter("solver"),
+    StockQuoted: attrgetter("solver"),
+    Advanced: lambda _: "",
+    AuctionCut: attrgetter("auction"),
+    AuctionPublished: attrgetter("auction.auction"),
+    AuctionDecided: attrgetter("auction"),
+}
 _DECODER: Final = msgspec.json.Decoder(Event)
 
 
@@ -78,19 +92,7 @@ def kind_of(event: Event | type[Event]) -> str:
 
 def subject_of(event: Event) -> str:
     """What an event is about: an intent, an auction, an owner, a solver, or nothing."""
-    match event:
-        case IntentPosted():
-            return event.id
-        case AuctionPublished():
-            return event.auction.auction
-        case AuctionCut() | AuctionDecided():
-            return event.auction
-        case Deposited() | IntentsCancelled() | NoncesRevoked():
-            return event.owner
-        case BondPosted() | StockQuoted():
-            return event.solver
-        case Genesis() | Advanced():
-            return ""
+    return _SUBJECTS[type(event)](event)
 
 
 def make_row(event: Event, *, seq: int, prev_hash: str) -> Row:
@@ -115,6 +117,46 @@ def make_row(event: Event, *, seq: int, prev_hash: str) -> Row:
         prev_hash=prev_hash,
         hash=entry_hash(prev_hash, seq=seq, kind=kind, payload=content),
     )
+
+
+def read_page(
+    rows: Sequence[Sequence[Any]], *, after: int, prev_hash: str
+) -> tuple[list[Entry], DamageError | None]:
+    """The entries of some rows, which must follow entry `after`; up to the first that is damaged, and why."""
+    entries: list[Entry] = []
+    for seq, values in enumerate(rows, start=after + 1):
+        entry = _read_plain(values, seq, prev_hash)
+        if entry is None:
+            row = Row._make(values)
+            try:
+                entry = read_entry(row, check_chain(row, seq=seq, prev_hash=prev_hash))
+            except DamageError as error:
+                return entries, error
+        entries.append(entry)
+        prev_hash = entry.hash
+    return entries, None
+
+
+def _read_plain(values: Sequence[Any], seq: int, prev_hash: str) -> Entry | None:
+    """The entry of a small row with which nothing is wrong; None for any other.
+
+    What `check_chain` and `read_entry` ask of a row one by one, and can name, is asked here in one go: a
+    journal has many rows, and hardly ever one that fails.
+    """
+    found, at_us, kind, subject, encoding, payload, before, hash_ = values
+    if encoding != "json" or type(payload) is not bytes or len(payload) > COMPRESS_ABOVE:
+        return None
+    digest = sha256(f"{prev_hash}\n{seq}\n{kind}\n".encode() + payload).hexdigest()
+    if digest != hash_ or before != prev_hash or found != seq:
+        return None
+    try:
+        event: Event = _DECODER.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    type_ = type(event)
+    if kind != _KINDS[type_] or subject != _SUBJECTS[type_](event) or at_us != event.at_us:
+        return None
+    return Entry(seq=seq, event=event, hash=hash_)
 
 
 def check_chain(row: Row, *, seq: int, prev_hash: str) -> bytes:

@@ -5,14 +5,14 @@ in its latest rounds, and the standing of every solver. Folding the same events 
 so they are rebuilt with the engine and never stored.
 """
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import islice
 from typing import Final
 
-from msgspec import UnsetType
+from msgspec import Struct, UnsetType, structs
 
 from chains.units import BPS, floor_div
 from intents.events import AuctionCut, AuctionDecided, AuctionPublished, Event
@@ -52,9 +52,8 @@ class AuctionLine:
     decided_us: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderRound:
-    """What became of an order in one round."""
+class OrderRound(Struct, frozen=True, kw_only=True, gc=False):
+    """What became of an order in one round: a struct, since there is one for every order and round."""
 
     auction: str
     reason: str
@@ -106,7 +105,7 @@ class Records:
     def __init__(self) -> None:
         self._auctions: dict[str, AuctionLine] = {}
         self._places: dict[str, int] = {}
-        self._rounds: dict[str, deque[OrderRound]] = {}
+        self._rounds: dict[str, list[OrderRound]] = {}
         self._standings: dict[str, Standing] = {}
         self._solving: str | None = None
 
@@ -194,10 +193,15 @@ class Records:
 
     def _remember(self, intent: str, round_: OrderRound) -> None:
         """Add a round; an order that waits often waits for the same, so equal numbers are kept once."""
-        rounds = self._rounds.setdefault(intent, deque(maxlen=ROUNDS_KEPT))
-        if rounds and rounds[-1].numbers == round_.numbers:
-            round_ = replace(round_, numbers=rounds[-1].numbers)
+        rounds = self._rounds.get(intent)
+        if rounds is None:
+            self._rounds[intent] = [round_]
+            return
+        if rounds[-1].numbers == round_.numbers:
+            round_ = structs.replace(round_, numbers=rounds[-1].numbers)
         rounds.append(round_)
+        if len(rounds) > ROUNDS_KEPT:
+            del rounds[0]
 
     def _count(self, outcome: Outcome) -> None:
         for report in outcome.solvers:

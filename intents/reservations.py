@@ -45,7 +45,11 @@ class Reservations:
         """Let a member of a pot hold just these positive amounts from now on; nothing ends its share."""
         shares = self._pots.get(pot)
         if shares is None:
-            shares = self._pots[pot] = _Shares()
+            self._open(pot, id_, amounts)
+            return
+        if not amounts and shares.members.keys() == {id_}:
+            self._close(pot)
+            return
         before = shares.members.pop(id_, {})
         if amounts:
             shares.members[id_] = amounts
@@ -70,6 +74,18 @@ class Reservations:
     def of_owner(self, owner: str) -> dict[Place, int]:
         """Everything that an owner's intents hold, sorted by place, without zeros."""
         return dict(sorted(self._totals.get(owner, {}).items()))
+
+    def _open(self, pot: Pot, id_: str, amounts: Mapping[Place, int]) -> None:
+        """The first member of a pot holds something."""
+        if amounts:
+            self._pots[pot] = _Shares(members={id_: amounts}, most=dict(amounts))
+            for place, amount in amounts.items():
+                self._add(pot[0], place, amount)
+
+    def _close(self, pot: Pot) -> None:
+        """The last member of a pot goes, and with it everything that the pot holds."""
+        for place, amount in self._pots.pop(pot).most.items():
+            self._add(pot[0], place, -amount)
 
     def _add(self, owner: str, place: Place, amount: int) -> None:
         totals = self._totals.setdefault(owner, {})

@@ -23,9 +23,16 @@ PAGE = 4_096
 """SQLite's usual page."""
 
 
+class Past(list[Event]):
+    """Some events, too many to be shown."""
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} events>"
+
+
 @pytest.fixture(scope="module")
 def events() -> list[Event]:
-    return drawn_history(2, steps=60)
+    return Past(drawn_history(2, steps=60))
 
 
 @pytest.fixture(scope="module")
