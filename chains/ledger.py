@@ -298,8 +298,8 @@ class Ledger:
         return net
 
     def _shortfall(self, net: _Net) -> Shortfall | None:
-        for (account, asset), change in sorted(net.items()):
-            if change >= 0 or may_owe(account, asset):
+        for (account, asset), change in sorted([each for each in net.items() if each[1] < 0]):
+            if may_owe(account, asset):
                 continue
             missing = -change - self.available(account, asset)
             if missing > 0:

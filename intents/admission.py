@@ -142,7 +142,11 @@ def legs_of(intent: OptionIntent) -> Legs:
 
 def ends_us(intent: OptionIntent) -> int:
     """When an admitted intent ends by itself: at `validUntil`, or when its first leg expires."""
-    return MICRO * min([intent.valid_until, *[parse_series(leg.series).expiry for leg in intent.legs]])
+    ends = intent.valid_until
+    for leg in intent.legs:
+        expiry = parse_series(leg.series).expiry
+        ends = min(ends, expiry)
+    return MICRO * ends
 
 
 def check_shape(intent: OptionIntent) -> Refused | None:

@@ -152,15 +152,16 @@ class Book:
                 extended.append(self._put(replace(entry, uncovered=entry.uncovered - more)))
         return tuple(extended)
 
-    def open_orders(self, now_us: int) -> Iterator[BookIntent]:
-        """Intents that may take part in a round now, in the order of admission."""
-        entries = sorted(self._can_wait(now_us), key=_ADMITTED)
-        return (entry for entry in entries if not self._is_withheld(entry))
-
-    def withheld_orders(self, now_us: int) -> Iterator[BookIntent]:
-        """Intents with open units that may not take part in a round now, in the order of admission."""
-        withheld = (entry for entry in self._can_wait(now_us) if self._is_withheld(entry))
-        return iter(sorted(withheld, key=_ADMITTED))
+    def waiting_orders(self, now_us: int) -> tuple[list[BookIntent], list[BookIntent]]:
+        """Intents with open units, in the order of admission: those a round may take now, and the others."""
+        entries = self._entries
+        waiting = [entry for id_ in self._waiting if (entry := entries[id_]).ends_us > now_us]
+        waiting.sort(key=_ADMITTED)
+        offered: list[BookIntent] = []
+        withheld: list[BookIntent] = []
+        for entry in waiting:
+            (withheld if self._is_withheld(entry) else offered).append(entry)
+        return offered, withheld
 
     def why_withheld(self, entry: BookIntent) -> tuple[OrderReason, Numbers]:
         """The reason of an intent that may not take part in a round now, and the units behind it."""
@@ -177,7 +178,7 @@ class Book:
         Raises
         ------
         BookError
-            If a round is under way, or an intent is not among `open_orders`.
+            If a round is under way, or an intent is none that a round may take.
         """
         if self._round is not None:
             raise BookError("a round is under way")
@@ -306,11 +307,6 @@ class Book:
         """Every intent, in the order of admission."""
         return iter(self._entries.values())
 
-    def _can_wait(self, now_us: int) -> list[BookIntent]:
-        """Intents that are waiting and have not ended, in no order."""
-        entries = self._entries
-        return [entry for id_ in self._waiting if (entry := entries[id_]).ends_us > now_us]
-
     def _is_withheld(self, entry: BookIntent) -> bool:
         if entry.uncovered and entry.covered < entry.least_units:
             return True
@@ -384,13 +380,6 @@ class Book:
             self._active[intent.owner][id_] = None
         else:
             self._active[intent.owner].pop(id_, None)
-        _keep(self._waiting, id_, where=entry.state is State.WAITING and entry.open > 0)
-        _keep(self._uncovered, id_, where=entry.uncovered > 0)
+        (self._waiting.add if entry.open and entry.state is State.WAITING else self._waiting.discard)(id_)
+        (self._uncovered.add if entry.uncovered else self._uncovered.discard)(id_)
         return entry
-
-
-def _keep(ids: set[str], id_: str, *, where: bool) -> None:
-    if where:
-        ids.add(id_)
-    else:
-        ids.discard(id_)

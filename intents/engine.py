@@ -10,7 +10,7 @@ round that is cut and never decided is nothing: the next cut takes its place. `A
 the units of every winning deal, hands its transfers to the world and ends the round.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 from msgspec.structs import replace
@@ -21,7 +21,7 @@ from chains.series import LOT_SIZES
 from chains.units import COIN, USDC, ceil_div
 from chains.world import DealUpdate, World
 from intents.admission import LIMITS, MarketTermsView, check_terms
-from intents.book import Book
+from intents.book import Book, BookIntent
 from intents.errors import EngineError
 from intents.events import (
     Advanced,
@@ -237,10 +237,11 @@ class Engine:
         if self._cut is not None or self._published is not None:
             self.book.void_round()
         self.book.extend_cover(self.funds)
-        self.withheld = tuple(self._withheld(event.at_us))
+        orders, withheld = self.book.waiting_orders(event.at_us)
+        self.withheld = tuple(self._explain(withheld))
         terms = self.genesis.terms
         self._cut, self.not_selected = cut_auction(
-            self.book.open_orders(event.at_us),
+            orders,
             self.world.snapshot(),
             auction=event.auction,
             solve_us=terms.solve_us,
@@ -250,8 +251,8 @@ class Engine:
         self.book.begin_round(order.intent for order in self._cut.orders)
         self.round_number += 1
 
-    def _withheld(self, now_us: int) -> Iterator[Withheld]:
-        for entry in self.book.withheld_orders(now_us):
+    def _explain(self, withheld: Iterable[BookIntent]) -> Iterator[Withheld]:
+        for entry in withheld:
             reason, numbers = self.book.why_withheld(entry)
             yield Withheld(intent=entry.id, reason=reason.value, numbers=numbers)
 

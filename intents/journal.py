@@ -57,7 +57,7 @@ __all__ = [
 
 JOURNAL_FORMAT: Final = "solvent.journal/1"
 
-_PAGE: Final = 512
+_PAGE: Final = 1_024
 """Entries that a streaming read holds at once."""
 
 _FAILURES: Final = (SQLAlchemyError, OSError, UnicodeDecodeError)

@@ -35,8 +35,9 @@ class Means(Struct, frozen=True, kw_only=True, gc=False):
     def available(self, asset: str) -> int:
         """What the intent may hold of an asset on its chain."""
         owner, chain = self.intent.owner, self.intent.chain
-        free = self.funds(owner, chain, asset) - self.reservations.held(owner, (chain, asset))
-        return free + self.reservations.shared(self.pot, (chain, asset))
+        place = chain, asset
+        free = self.funds(owner, chain, asset) - self.reservations.held(owner, place)
+        return free + self.reservations.shared(self.pot, place)
 
     def requirement(self) -> Requirement:
         """What a unit ties up, if the intent is admitted now."""

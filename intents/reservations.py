@@ -64,7 +64,8 @@ class Reservations:
 
     def held(self, owner: str, place: Place) -> int:
         """What all intents of an owner hold in one place."""
-        return self._totals.get(owner, {}).get(place, 0)
+        totals = self._totals.get(owner)
+        return totals.get(place, 0) if totals else 0
 
     def shared(self, pot: Pot, place: Place) -> int:
         """What a pot holds in one place: any of its members may hold as much without taking more."""

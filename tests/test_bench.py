@@ -18,6 +18,7 @@ SMALLEST = {
     "journal": "group-32",
     "rounds": "orders-20",
     "signing": "legs-1",
+    "startup": "checkpoint-before",
     "winners": "bids-50",
 }
 """The case of every benchmark that takes the least time."""

@@ -10,6 +10,7 @@ Signatures are made by libsecp256k1 over the market's own digest: eth-account wo
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -26,7 +27,6 @@ from intents.events import (
     AuctionPublished,
     Deposited,
     Event,
-    Genesis,
     IntentPosted,
     IntentsCancelled,
 )
@@ -42,8 +42,11 @@ from solvers.codec import encode
 from solvers.outcome import HOUSE, Submission
 from solvers.reference import with_reference
 
-ROUND_EVERY: Final = 5_000
-"""Entries from one round to the next, ten seconds later: 500 a second."""
+ROUND_EVERY: Final = 10_000
+"""Entries from one round to the next, ten seconds later: 1,000 a second, about what the intake takes."""
+
+FIRST_ROUND: Final = 1_000
+"""Entries before the first round."""
 
 PATTERNS: Final = 400
 """Different packages that are asked for; each comes again and again, from others and at other limits."""
@@ -75,15 +78,12 @@ def make_signer(seed: int, index: int) -> Signer:
     return Signer(key, "0x" + keccak_256(point).digest()[-20:].hex())
 
 
-def write_history(journal: Journal, *, seed: int, entries: int) -> None:
-    """Fill an empty journal with so many entries."""
-    waiting: list[Event] = []
-    for event in History(seed).events(entries):
-        waiting.append(event)
-        if len(waiting) == COMMIT:
-            journal.append(waiting)
-            waiting.clear()
-    journal.append(waiting)
+def write_events(journal: Journal, events: Iterator[Event], *, count: int) -> None:
+    """Append the next `count` events to a journal, many in one transaction."""
+    while count:
+        batch = list(islice(events, min(count, COMMIT)))
+        journal.append(batch)
+        count -= len(batch)
 
 
 class History:
@@ -91,21 +91,29 @@ class History:
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
-        self.genesis = _found(seed)
+        self.genesis = found_market(self.settings(), start_us=START_US)
         self._engine = Engine(self.genesis)
         terms = self.genesis.terms
         self._domain = Domain(chain_id=terms.chain_id, verifying_contract=terms.verifying_contract)
         self._patterns = _draw_patterns(self._engine, seed)
         self._traders = 0
 
+    def settings(self, **changes: Any) -> Settings:
+        """The settings that found this market."""
+        rules = Rules(orders_max=ORDERS_MAX)
+        return Settings(seed=self._seed, rules=rules, solve_us=2 * MICRO, solvers=(), **changes)
+
     def events(self, count: int) -> Iterator[Event]:
         """The first `count` events, the founding included."""
         yield self.genesis
-        made = 1
+        made, next_round = 1, FIRST_ROUND
         while made < count:
-            batch = list(self._round() if made % ROUND_EVERY > ROUND_EVERY - 8 else self._trader())
+            if made >= next_round:
+                batch, next_round = list(self._round()), next_round + ROUND_EVERY
+            else:
+                batch = list(self._trader())
             yield from batch[: count - made]
-            made += min(len(batch), count - made)
+            made += len(batch)
 
     def _take(self, event: Event) -> Event:
         refused = self._engine.handle(event)
@@ -120,7 +128,7 @@ class History:
         now_us = self._engine.now_us
         messages = [self._patterns[(3 * number + nonce) % len(self._patterns)] for nonce in range(3)]
         chain = str(messages[0]["chain"])
-        for asset, amount in ((USDC, 1_000_000 * MICRO), ("BTC", 20 * COIN)):
+        for asset, amount in ((USDC, 500_000 * MICRO), ("BTC", 10 * COIN)):
             yield self._take(
                 Deposited(at_us=now_us, owner=signer.owner, chain=chain, asset=asset, amount=amount)
             )
@@ -155,8 +163,14 @@ class History:
         engine = self._engine
         yield self._take(AuctionCut(at_us=engine.now_us, auction=engine.next_auction_id))
         auction, house = with_reference(engine.auction())
-        left_out = engine.not_selected
-        yield self._take(AuctionPublished(at_us=engine.now_us, auction=auction, not_selected=left_out))
+        yield self._take(
+            AuctionPublished(
+                at_us=engine.now_us,
+                auction=auction,
+                not_selected=engine.not_selected,
+                withheld=engine.withheld,
+            )
+        )
         submissions = tuple(_submission(bid) for bid in house)
         outcome = arbitrate(auction, submissions)
         yield self._take(
@@ -166,11 +180,6 @@ class History:
         )
         for _ in range(4):
             yield self._take(Advanced(at_us=engine.now_us + 2 * MICRO))
-
-
-def _found(seed: int) -> Genesis:
-    settings = Settings(seed=seed, rules=Rules(orders_max=ORDERS_MAX), solve_us=2 * MICRO)
-    return found_market(settings, start_us=START_US)
 
 
 def _draw_patterns(engine: Engine, seed: int) -> Sequence[dict[str, Any]]:

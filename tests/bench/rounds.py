@@ -154,7 +154,7 @@ async def measure_auction(engine: Engine, solvers: Sequence[Solver], window_us: 
 def cut(engine: Engine, window_us: int) -> Auction:
     """The auction file of everything that is open, without its reference."""
     auction, _ = cut_auction(
-        engine.book.open_orders(engine.now_us),
+        engine.book.waiting_orders(engine.now_us)[0],
         engine.world.snapshot(),
         auction=engine.next_auction_id,
         solve_us=window_us,

@@ -204,7 +204,7 @@ def draw_pool(size: Size, *, seed: int) -> Pool:
     """An auction, and the bids of as many desks as it takes."""
     engine = open_engine(draw_market(seed=seed, orders=size.orders))
     bare, _ = cut_auction(
-        engine.book.open_orders(engine.now_us),
+        engine.book.waiting_orders(engine.now_us)[0],
         engine.world.snapshot(),
         auction=engine.next_auction_id,
         solve_us=WINDOW_US,

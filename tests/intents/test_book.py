@@ -26,7 +26,7 @@ def test_an_admitted_intent_reserves_its_worst(market: Market) -> None:
     assert market.cash() == 1_000
     assert market.see(id_).status is Status.OPEN
     assert market.book.reservations(ALICE) == {("hub", USDC): 1_000}
-    assert [entry.id for entry in market.book.open_orders(NOW)] == [id_]
+    assert [entry.id for entry in market.book.waiting_orders(NOW)[0]] == [id_]
 
 
 def test_free_is_what_other_intents_have_left(market: Market) -> None:
@@ -113,7 +113,7 @@ def test_a_cancel_releases_what_is_open(market: Market) -> None:
     assert (entry.status, entry.cancelled_us, market.cash()) == (Status.CANCELLED, NOW + 7, 0)
     (again,) = cancelled(market.book.cancel(ALICE, [id_], now_us=NOW + 8))
     assert again == entry
-    assert list(market.book.open_orders(NOW)) == []
+    assert market.book.waiting_orders(NOW)[0] == []
 
 
 def cancelled(answer: Refused | tuple[BookIntent, ...]) -> tuple[BookIntent, ...]:
@@ -154,13 +154,13 @@ def test_fills_shrink_the_reservation_when_they_settle(market: Market) -> None:
     market.book.pledge("d", id_, units=4, payment=390)
     market.book.end_round()
     assert (market.units(id_), market.cash()) == ((6, 4, 0), 1_000)
-    assert [entry.open for entry in market.book.open_orders(NOW)] == [6]
+    assert [entry.open for entry in market.book.waiting_orders(NOW)[0]] == [6]
     (entry,) = market.book.settle("d")
     assert (market.units(id_), market.cash()) == ((6, 0, 4), 600)
     assert [(fill.deal, fill.units, fill.payment) for fill in entry.fills] == [("d", 4, 390)]
     settle_round(market, id_, units=6, deal="e")
     assert market.see(id_).status is Status.SETTLING
-    assert list(market.book.open_orders(NOW)) == []
+    assert market.book.waiting_orders(NOW)[0] == []
     market.book.settle("e")
     assert (market.see(id_).status, market.see(id_).payment, market.cash()) == (Status.FILLED, 390, 0)
 
@@ -238,7 +238,7 @@ def test_an_immediate_order_that_was_left_out_waits_for_its_round(market: Market
     id_ = market.post(1, immediate=True)
     market.book.begin_round([])
     market.book.end_round()
-    assert [entry.id for entry in market.book.open_orders(NOW)] == [id_]
+    assert [entry.id for entry in market.book.waiting_orders(NOW)[0]] == [id_]
 
 
 def test_an_intent_that_arrives_in_a_round_waits_for_the_next(market: Market) -> None:
@@ -248,14 +248,14 @@ def test_an_intent_that_arrives_in_a_round_waits_for_the_next(market: Market) ->
     with pytest.raises(BookError):
         market.book.pledge("d", second, units=1, payment=0)
     market.book.end_round()
-    assert [entry.id for entry in market.book.open_orders(NOW)] == [first, second]
+    assert [entry.id for entry in market.book.waiting_orders(NOW)[0]] == [first, second]
 
 
 def test_an_intent_ends_with_its_first_leg(market: Market) -> None:
     id_ = market.post(1, legs={CALL: 1, MAY: 1}, valid_until=NOW_S + 2_592_000)
     end = parse_series(MAY).expiry_us
-    assert [entry.id for entry in market.book.open_orders(end - 1)] == [id_]
-    assert list(market.book.open_orders(end)) == []
+    assert [entry.id for entry in market.book.waiting_orders(end - 1)[0]] == [id_]
+    assert market.book.waiting_orders(end)[0] == []
     assert [entry.id for entry in market.book.expire(end)] == [id_]
     assert market.see(id_).status is Status.EXPIRED
 

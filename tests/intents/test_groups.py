@@ -26,16 +26,14 @@ def join(market: Market, nonce: int, limit: int = 100, **fields: Any) -> str:
 
 
 def pledge(market: Market, id_: str, units: int, deal: str = "d") -> None:
-    market.book.begin_round([entry.id for entry in market.book.open_orders(NOW)])
+    market.book.begin_round([entry.id for entry in market.book.waiting_orders(NOW)[0]])
     market.book.pledge(deal, id_, units=units, payment=0)
     market.book.end_round()
 
 
 def offered(market: Market) -> tuple[list[str], list[str]]:
-    return (
-        [entry.id for entry in market.book.open_orders(NOW)],
-        [entry.id for entry in market.book.withheld_orders(NOW)],
-    )
+    orders, withheld = market.book.waiting_orders(NOW)
+    return [entry.id for entry in orders], [entry.id for entry in withheld]
 
 
 def test_a_group_reserves_its_maximum_place_by_place(market: Market) -> None:

@@ -40,10 +40,8 @@ def fill(market: Market, id_: str, units: int, *, lots: int = 1) -> None:
 def offered(market: Market) -> tuple[list[str], list[str]]:
     funds = market.balances
     market.book.extend_cover(lambda owner, chain, asset: funds.get((owner, chain, asset), 0))
-    return (
-        [entry.id for entry in market.book.open_orders(NOW)],
-        [entry.id for entry in market.book.withheld_orders(NOW)],
-    )
+    orders, withheld = market.book.waiting_orders(NOW)
+    return [entry.id for entry in orders], [entry.id for entry in withheld]
 
 
 def means(reservations: Reservations, balances: dict[str, int], **fields: Any) -> Means:
