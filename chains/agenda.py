@@ -1,8 +1,9 @@
 """The agenda of a world: what happens when, in one total order.
 
-Entries are ordered by (time, priority, sequence): at one instant, expiries come first, then what the
-commit protocol does, then outside flow; among equals, what was entered first. So a world's history
-depends on the calls made on it and its seed, and not on the steps in which its time advances.
+Entries are ordered by (time, priority, sequence): at one instant, expiries come first, then what
+bridges bring back, then what the commit protocol does, then outside flow; among equals, what was entered
+first. So a world's history depends on the calls made on it and its seed, and not on the steps in which
+its time advances.
 
 Source: the event kernel of discrete-event simulators; integer microseconds, no wall clock.
 """

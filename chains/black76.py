@@ -6,7 +6,8 @@ volatility is a fraction (0.5 is 50 vol points); time is in years. Arguments bro
 operands, and the answers have the broadcast shape. Where an argument makes no sense (a forward or
 strike that is not positive, a negative time or volatility) the answer is NaN.
 
-Everything here is information: no decision, balance or settlement rests on a float.
+What it computes is information: whoever quotes by it, such as a pool or a maker, rounds to whole micro-USDC
+once, and only that integer is traded, verified and settled.
 
 Source: Black (1976), "The pricing of commodity contracts"; the implied volatility works on the time
 value of the out-of-the-money option with the change of variable of Jaeckel, "Let's be rational" (2015).

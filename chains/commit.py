@@ -5,7 +5,8 @@ on one chain it touches. They know no time heap and no network: the world carrie
 when blocks become final, and does the locking. All transitions are in the two tables of
 `chains.commit_table`; what a table does not hold is refused with `CommitError`.
 
-1. `PREPARE` is written on the hub with the deal's Merkle root and its deadlines.
+1. `PREPARE` is written on the hub with the deal and its deadlines. `DealPlan.root` commits to all legs,
+   and `DealPlan.proof` lets a chain that sees its own leg alone check it; the simulated chains see the plan.
 2. Each chain locks its leg, or writes `REFUSED`. An abort that arrives first leaves a `TOMBSTONE`.
 3. A leg votes only once the block of its lock or refusal is final.
 4. All votes in before `decide_by` on the hub's clock: `COMMITTED`. Any refusal, or time: `ABORTED`.

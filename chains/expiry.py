@@ -62,7 +62,8 @@ def pay_out(
     Raises
     ------
     LedgerError
-        If a transfer in one of the series is pending anywhere: nothing is paid then.
+        If a transfer in one of the series is pending anywhere, or an amount leaves the wire's integers,
+        which no world that `chains.world_file` accepts comes near: nothing is paid then.
     """
     series = {text: parse_series(text) for text in sorted(expired)}
     prices = {}
@@ -72,9 +73,13 @@ def pay_out(
     chains = tuple(ledgers)
     for ledger in chains:
         _check_nothing_pending(ledger, series)
-    for ledger in chains:
-        for maturity, price in prices.items():
-            ledger.record(_settle(ledger, maturity, series, price))
+    batches = [
+        (ledger, tuple(_settle(ledger, maturity, series, price)))
+        for ledger in chains
+        for maturity, price in prices.items()
+    ]
+    for ledger, batch in batches:
+        ledger.record(batch)
     return prices
 
 

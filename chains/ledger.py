@@ -318,7 +318,11 @@ class Ledger:
     def _apply(self, net: _Net) -> None:
         for (account, asset), change in net.items():
             assets = self._balances.setdefault(account, {})
-            assets[asset] = assets.get(asset, 0) + change
+            balance = assets.get(asset, 0) + change
+            if balance:
+                assets[asset] = balance
+            else:
+                del assets[asset]
 
 
 def _netted(transfers: Iterable[Transfer]) -> _Net:

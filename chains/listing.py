@@ -25,14 +25,11 @@ class LiveListing:
         alive = {series: iv_bps for series, iv_bps in parsed if series.expiry_us > start_us}
         if parsed and not alive:
             raise WorldFileError(f"series: all have expired at {start_us}; shift the world's expiries")
-        self._iv_bps: dict[Series, int] = alive
-        self._terms = _terms_of(alive)
-        self._ids = frozenset(terms.id for terms in self._terms)
-        self._highest_forwards = _highest(self._forwards)
+        self._list(alive)
 
     @property
     def iv_bps(self) -> Mapping[Series, int]:
-        """The listed series by expiry, strike and kind, with the volatility of each mark."""
+        """The listed series by underlying, expiry, strike and kind, with the volatility of each mark."""
         return self._iv_bps
 
     @property
@@ -57,25 +54,35 @@ class LiveListing:
         """When the next series expires."""
         return min((series.expiry_us for series in self._iv_bps), default=None)
 
-    def expire(self, now_us: int) -> tuple[str, ...]:
-        """Drop what has expired, list what the rule says, and return the ids that were dropped."""
-        expired = {series: iv for series, iv in self._iv_bps.items() if series.expiry_us <= now_us}
-        kept = {series: iv for series, iv in self._iv_bps.items() if series not in expired}
+    def expired(self, now_us: int) -> tuple[str, ...]:
+        """The ids of the listed series that have expired by now, in the order of the listing."""
+        return tuple(str(series.id) for series in self._iv_bps if series.expiry_us <= now_us)
+
+    def expire(self, now_us: int) -> None:
+        """Drop what has expired, with the forwards that nothing listed needs, and list what the rule says."""
+        kept = {series: iv for series, iv in self._iv_bps.items() if series.expiry_us > now_us}
         if self._roll_days:
-            for series, iv_bps in expired.items():
+            for series in [each for each in self._iv_bps if each not in kept]:
                 later = _later(series, days=self._roll_days)
-                kept.setdefault(later, iv_bps)
-                self._forwards.setdefault((later.underlying, later.expiry), self.forward(series))
-            self._highest_forwards = _highest(self._forwards)
-        self._iv_bps = dict(sorted(kept.items()))
+                if later is not None:
+                    kept.setdefault(later, self._iv_bps[series])
+                    self._forwards.setdefault((later.underlying, later.expiry), self.forward(series))
+        self._list(kept)
+
+    def _list(self, listed: Mapping[Series, int]) -> None:
+        self._iv_bps = dict(sorted(listed.items()))
+        needed = {(series.underlying, series.expiry) for series in self._iv_bps}
+        self._forwards = {place: price for place, price in self._forwards.items() if place in needed}
+        self._highest_forwards = _highest(self._forwards)
         self._terms = _terms_of(self._iv_bps)
         self._ids = frozenset(terms.id for terms in self._terms)
-        return tuple(str(series.id) for series in expired)
 
 
-def _later(series: Series, *, days: int) -> Series:
+def _later(series: Series, *, days: int) -> Series | None:
+    """The same strike so many days later; None beyond the years that an id can name."""
     expiry = series.expiry + days * _DAY_S
-    return Series(underlying=series.underlying, expiry=expiry, strike=series.strike, kind=series.kind)
+    later = Series(underlying=series.underlying, expiry=expiry, strike=series.strike, kind=series.kind)
+    return later if parse_series(later.id) == later else None
 
 
 def _highest(forwards: Mapping[tuple[str, int], int]) -> dict[str, int]:

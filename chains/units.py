@@ -11,14 +11,8 @@ Every integer on the wire is below 2**53 in size, so that any JSON reader keeps 
 from math import isqrt
 from typing import Final, NewType
 
-ChainId = NewType("ChainId", str)
-BridgeId = NewType("BridgeId", str)
-VenueId = NewType("VenueId", str)
-OfferId = NewType("OfferId", str)
 SeriesId = NewType("SeriesId", str)
-DealId = NewType("DealId", str)
-Owner = NewType("Owner", str)
-"""A checksummed or lower-case hex address; the market keeps lower case."""
+"""A canonical id: one that `chains.series` printed or read."""
 
 USDC: Final = "USDC"
 """The asset name of cash; every other asset is a series id or a coin (an underlying's symbol)."""

@@ -273,10 +273,11 @@ class World:
             self._agenda.enter(at_us, Priority.FLOW, _FlowAt(name))
 
     def _expire(self) -> None:
-        expired = self._listing.expire(self._now_us)
+        expired = self._listing.expired(self._now_us)
+        self._settled |= pay_out(self._ledgers.values(), expired, forward=self._listing.forward)
+        self._listing.expire(self._now_us)
         for venue in self._venues.values():
             venue.delist(expired)
-        self._settled |= pay_out(self._ledgers.values(), expired, forward=self._listing.forward)
         self._await_expiry()
 
     def _await_expiry(self) -> None:

@@ -19,12 +19,15 @@ import msgspec
 from msgspec import Meta
 
 from chains.errors import SeriesError, WorldFileError
-from chains.series import Series, parse_series
+from chains.ledger import is_series_asset
+from chains.series import Series, maturity_of, parse_series
 from chains.snapshot import BridgeTerms, ChainTerms
 from chains.units import BPS, MICRO, ceil_div, nearest_root
 from chains.venues import AnyVenueSpec
 from chains.venues.flow import MEAN_GAP_LEAST_US
+from chains.venues.order_book import OrderBookSpec
 from chains.venues.stock import StockSpec
+from chains.venues.venue import VenueSpec
 from chains.wire import Count, Id, Positive, Wire
 
 WORLD_FORMAT: Final = "solvent.world/1"
@@ -38,6 +41,9 @@ VENUE_ENTRIES_MAX: Final = 500_000
 
 HOLDINGS_MAX: Final = 2**51
 """Solver stock of one asset on one chain: a quarter of what a ledger holds, so that deposits fit too."""
+
+PAY_OUT_MAX: Final = 2**51
+"""Micro-USDC that the lots in the books and the stock of one chain may be worth at one expiry."""
 
 FIRST_EXPIRY_AFTER_US: Final = 3_600 * MICRO
 """How long the first series still has to live, at the least, after its expiry was shifted."""
@@ -203,6 +209,7 @@ def _contradictions(spec: WorldSpec) -> Iterator[Contradiction]:
     yield from _forwards(spec)
     yield from _venues(spec, chains)
     yield from _holdings(spec)
+    yield from _pay_outs(spec)
 
 
 def _counts(spec: WorldSpec) -> Iterator[Contradiction]:
@@ -311,6 +318,33 @@ def _holdings(spec: WorldSpec) -> Iterator[Contradiction]:
                 )
 
 
+def _pay_outs(spec: WorldSpec) -> Iterator[Contradiction]:
+    """A book may sell what is far in the money for nothing: what it then owes must stay countable."""
+    forwards = {(forward.underlying, forward.expiry): forward.price for forward in spec.forwards}
+    totals: dict[tuple[str, str], int] = {}
+    for index, venue in enumerate(spec.venues):
+        for asset, lots in _lots_of(venue):
+            series = parse_series(asset)
+            price = max(series.strike * MICRO, forwards[series.underlying, series.expiry])
+            coins, per = series.lot_size
+            place = venue.chain, maturity_of(asset)
+            totals[place] = totals.get(place, 0) + lots * ceil_div(price * coins, per)
+            if totals[place] > PAY_OUT_MAX:
+                what = (
+                    f"brings what {place[1]} may pay on {venue.chain} to more than {PAY_OUT_MAX} micro-USDC"
+                )
+                yield f"venues[{index}]", f"{lots} lots of {asset}", what
+                return
+
+
+def _lots_of(venue: VenueSpec) -> Iterator[tuple[str, int]]:
+    """The lots that a venue has whatever the marks are; pools and makers follow the marks."""
+    if isinstance(venue, OrderBookSpec):
+        yield from ((level.series, level.lots) for level in venue.levels)
+    elif isinstance(venue, StockSpec):
+        yield from ((asset, amount) for asset, amount in venue.holdings if is_series_asset(asset))
+
+
 def _value_at(data: bytes, message: str) -> str:
     """The value that a schema message such as ``Expected `int` - at `$.hub[0].id` `` points at."""
     try:
@@ -318,7 +352,10 @@ def _value_at(data: bytes, message: str) -> str:
     except (msgspec.MsgspecError, RecursionError):
         return "a value that cannot be read"
     path = re.search(r"at `\$([^`]*)`$", message)
-    for name, index in re.findall(r"\.([^.\[]+)|\[(\d+)\]", path[1] if path else ""):
-        value = value[int(index)] if index else value[name]
+    try:
+        for name, index in re.findall(r"\.([^.\[]+)|\[(\d+)\]", path[1] if path else ""):
+            value = value[int(index)] if index else value[name]
+    except (LookupError, TypeError):
+        return "a value that stands under one key with another"
     shown = repr(value)
     return shown if len(shown) <= 80 else f"{shown[:80]}..."

@@ -26,7 +26,7 @@ from chains.ledger import (
     written_account,
 )
 from chains.stocks import trading_account
-from chains.units import USDC, DealId
+from chains.units import USDC
 from intents.collateral import Requirement
 from router.needs import protocol_fees
 from router.problem import Problem
@@ -42,7 +42,7 @@ def plan_settlement(
 ) -> DealPlan:
     """Every transfer of a deal, per chain; `requirements` by intent, as admitted."""
     movements: defaultdict[str, list[Movement]] = defaultdict(list)
-    clearing = deal_account(DealId(deal.deal))
+    clearing = deal_account(deal.deal)
     for chain, movement in (
         *_fills(deal, requirements, clearing),
         *_trades(problem, bid, clearing),
@@ -58,7 +58,7 @@ def plan_settlement(
         for chain in deal.chains
     )
     return DealPlan(
-        deal=DealId(deal.deal),
+        deal=deal.deal,
         legs=legs,
         bridges=tuple((transfer.bridge, transfer.asset, transfer.amount) for transfer in bid.transfers),
         deadlines=Deadlines(

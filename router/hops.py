@@ -14,6 +14,7 @@ non-decreasing in the amount, so the bound at the amount asked for is never abov
 import heapq
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 import networkx as nx
@@ -100,12 +101,7 @@ def cheapest_routes(
     if source == target:
         return (Route(chains=(source,)),)
     search = _Search(graph=graph, ends=ends, asset=asset, amount=amount, tolls=tolls or {})
-    found: list[Route] = []
-    for route in search.routes():
-        if len(found) >= k and route.cost > found[k - 1].cost:
-            break
-        found.append(route)
-    return tuple(sorted(found, key=lambda route: (route.cost, len(route.bridges), route.bridges))[:k])
+    return tuple(islice(search.routes(), k))
 
 
 def cash_parents(
@@ -121,7 +117,7 @@ def cash_parents(
 
     `outward` asks for routes from the root, otherwise for routes to it; every hop is measured at
     `amount` micro-USDC, whatever its capacity, plus the toll of the chain that is entered; `closed`
-    bridges are not used. The order is that of growing cost, so a chain comes after its parent.
+    bridges are not used. The order is that of growing hops, so a chain comes after its parent.
     """
 
     def weigh(_: str, chain: str, edges: Mapping[str, Mapping[str, Any]]) -> int | None:
@@ -131,7 +127,8 @@ def cash_parents(
 
     directed = graph if outward else graph.reverse(copy=False)
     paths = nx.single_source_dijkstra_path(directed, root, weight=weigh)
-    return {chain: path[-2] for chain, path in paths.items() if chain != root}
+    by_hops = sorted(paths.items(), key=lambda item: len(item[1]))
+    return {chain: path[-2] for chain, path in by_hops if chain != root}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +142,10 @@ class _Search:
     tolls: Mapping[str, int]
 
     def routes(self) -> Iterator[Route]:
-        """Every simple route, in the order of its cost."""
+        """Every simple route, in the order of its cost, then of its hops, then of its bridges' ids.
+
+        A route comes after all of its beginnings that cost as little, since they have fewer hops.
+        """
         source, target = self.ends
         bounds = self._bounds()
         heap: list[tuple[int, int, tuple[str, ...], Route, int]] = []

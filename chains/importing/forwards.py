@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 from chains.calibration.market import ExpiryKey, lower_median
 from chains.documented import DocumentedEnum
 from chains.importing.cleaning import Quotes
+from chains.importing.rows import USD_MOST
 from chains.series import OptionKind
 from chains.units import COIN, MICRO, floor_div
 
@@ -93,6 +94,9 @@ def _parity_forwards(of_expiry: Sequence[Quotes]) -> list[int]:
             call, put = pair[OptionKind.CALL], pair[OptionKind.PUT]
             twice = call.bids[0].price + call.asks[0].price - put.bids[0].price - put.asks[0].price
             width = call.asks[0].price - call.bids[0].price + put.asks[0].price - put.bids[0].price
-            if twice < 2 * COIN:
-                found.append((width, strike, floor_div(2 * COIN * strike * MICRO, 2 * COIN - twice)))
+            if twice >= 2 * COIN:
+                continue
+            forward = floor_div(2 * COIN * strike * MICRO, 2 * COIN - twice)
+            if 0 < forward <= USD_MOST * MICRO:
+                found.append((width, strike, forward))
     return [forward for _, _, forward in sorted(found)[:STRIKES_MAX]]

@@ -227,9 +227,14 @@ def test_the_reference_world_runs_over_all_its_expiries() -> None:
 
 
 def test_a_world_without_a_listing_rule_ends_with_its_last_series() -> None:
-    spec = make_spec(listing=Listing(roll_days=0))
+    world = make_world(make_spec(listing=Listing(roll_days=0)))
+    last_us = max(terms.expiry for terms in world.snapshot().series) * SECOND
+    world.advance(last_us + SECOND)
+    assert world.listed == frozenset()
+    assert world.snapshot().offers == ()
+    assert world.highest_forward("BTC") == 0
     with pytest.raises(WorldFileError, match="all have expired"):
-        World(spec, seed=0, start_us=JUNE_US * 2)
+        World(make_spec(listing=Listing(roll_days=0)), seed=0, start_us=last_us)
 
 
 def test_a_spec_that_contradicts_itself_makes_no_world() -> None:

@@ -13,7 +13,8 @@ from chains.series import parse_series
 from chains.units import MICRO
 from chains.world import World
 from chains.world_file import decode_world, encode_world, shift_expiries
-from tests.worlds import CALL, JUNE_US, START_US, make_spec
+from tests.venue_specs import make_stock
+from tests.worlds import CALL, JUNE_US, LATER, START_US, make_spec
 
 HOUR_US = 3_600 * MICRO
 DAY_US = 24 * HOUR_US
@@ -111,6 +112,32 @@ def test_a_broken_schema_is_refused_with_its_path_and_value(
 def test_what_is_not_json_is_refused(data: bytes) -> None:
     with pytest.raises(WorldFileError):
         decode_world(data)
+
+
+@pytest.mark.parametrize("second", [b"[]", b"3"])
+def test_a_key_that_stands_twice_with_different_values_is_refused(second: bytes) -> None:
+    with pytest.raises(WorldFileError, match="chains"):
+        decode_world(b'{"chains":[{"id":5}],"chains":' + second + b"}")
+
+
+def test_a_book_that_could_owe_more_at_an_expiry_than_can_be_counted_is_refused() -> None:
+    """A lot of a strike of 1 USD is worth 1,005 USD at a forward of 100,500: 10^9 lots, 10^18 micro-USDC."""
+    deep = "BTC-26JUN26-1-C"
+    data = raw()
+    data["series"].append({"id": deep, "iv_bps": 6_000})
+    data["venues"][0]["levels"].append([deep, "sell", 1, 10**6])
+    decode_world(json.dumps(data).encode())
+    data["venues"][0]["levels"][-1][3] = 10**9
+    with pytest.raises(
+        WorldFileError, match=rf"venues\[0\]: '1000000000 lots of {deep}' .* BTC-26JUN26 .* hub"
+    ):
+        decode_world(json.dumps(data).encode())
+
+
+def test_stock_that_could_be_worth_more_at_an_expiry_than_can_be_counted_is_refused() -> None:
+    decode_world(encode_world(make_spec(venues=(make_stock("hub", {LATER: 10**6}),))))
+    with pytest.raises(WorldFileError, match=f"100000000 lots of {LATER}"):
+        decode_world(encode_world(make_spec(venues=(make_stock("hub", {LATER: 10**8}),))))
 
 
 def test_a_file_beyond_the_size_limit_is_not_even_parsed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,3 +1,5 @@
+from collections.abc import Iterator
+from itertools import permutations
 from random import Random
 
 import networkx as nx
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 from chains.fees import bridge_fee
 from chains.snapshot import BridgeTerms
 from chains.units import USDC
-from router.hops import ANY_SERIES, Route, affordable_cash, cash_parents, cheapest_routes, hop_graph
+from router.hops import ANY_SERIES, Route, _Search, affordable_cash, cash_parents, cheapest_routes, hop_graph
 from tests.builders import make_bridge
 
 NAMES = ("a", "b", "c", "d", "e")
@@ -127,6 +129,25 @@ def test_equal_costs_go_to_fewer_hops_then_to_bridge_ids() -> None:
     ]
     routes = cheapest_routes(hop_graph(bridges, "abc"), ("a", "c"), asset=ANY_SERIES, amount=1, k=3)
     assert [route.bridges for route in routes] == [("w",), ("z",), ("x", "y")]
+
+
+def test_many_equally_cheap_routes_are_not_all_walked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twelve chains with a free bridge between any two have ten million routes from one to another."""
+    free = {"fee_fixed": 0, "fee_cash_bps": 0, "fee_per_lot": 0}
+    names = "abcdefghijkl"
+    bridges = [make_bridge(a, b, id=f"{a}{b}", **free) for a, b in permutations(names, 2)]
+    prolonged = 0
+    prolong = _Search._prolong
+
+    def count(search: _Search, route: Route, amount: int) -> Iterator[tuple[Route, int]]:
+        nonlocal prolonged
+        prolonged += 1
+        return prolong(search, route, amount)
+
+    monkeypatch.setattr(_Search, "_prolong", count)
+    routes = cheapest_routes(hop_graph(bridges, names), ("a", "b"), asset=ANY_SERIES, amount=1, k=3)
+    assert [route.bridges for route in routes] == [("ab",), ("ac", "cb"), ("ad", "db")]
+    assert prolonged < 100
 
 
 def test_routes_do_not_depend_on_the_order_of_the_bridges() -> None:

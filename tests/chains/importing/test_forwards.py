@@ -70,6 +70,16 @@ def test_parity_takes_the_strikes_whose_quotes_are_closest() -> None:
     assert fit_forwards(clean(sheets).quotes)[MARCH].price == 50_000 * MICRO * 10 // 6
 
 
+def test_quotes_that_would_mean_an_absurd_forward_say_nothing() -> None:
+    """A call that is nearly worth a coin beside a put worth nothing: K / (1 - 0.99999999) and beyond."""
+    sheets = Sheets()
+    for side, call, put in (("bid", 0.99999999, 0.00000001), ("ask", 1.00000001, 0.00000002)):
+        sheets.level("BTC-20MAR26-10000-C", side, call, 1)
+        sheets.level("BTC-20MAR26-10000-P", side, put, 1)
+    sheets.mark("BTC-20MAR26-10000-C")
+    assert MARCH not in fit_forwards(clean(sheets).quotes)
+
+
 def test_an_expiry_without_any_forward_lies_between_its_neighbours() -> None:
     sheets = make_sheets()
     sheets.mark("BTC-24APR26-64000-C", mark_iv_pct="50")
