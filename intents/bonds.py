@@ -30,6 +30,8 @@ def without_bond(engine: Engine, solvers: Iterable[str]) -> dict[str, str]:
 
 def _describe(engine: Engine, solver: str) -> str:
     account = engine.solvers.of(solver)
+    if not account.bonded:
+        return f"its bond of {engine.genesis.terms.bond} micro-USDC was refused: the hub can hold no more"
     return (
         f"{account.penalties} of the bond of {account.bonded} micro-USDC "
         f"went into penalties for {account.aborted} aborted deals"

@@ -30,6 +30,7 @@ The book never reads a clock and never rolls back: a refusal changes nothing. `B
 value; every change puts a new one in its place.
 """
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
@@ -61,6 +62,7 @@ class Book:
     def __init__(self, *, open_max: int = LIMITS.open_max) -> None:
         self._open_max = open_max
         self._entries: dict[str, BookIntent] = {}
+        self._ids: list[str] = []
         self._of_owner: defaultdict[str, list[str]] = defaultdict(list)
         self._active: defaultdict[str, dict[str, None]] = defaultdict(dict)
         self._waiting: set[str] = set()
@@ -102,6 +104,7 @@ class Book:
             uncovered=intent.units - covered,
         )
         self._nonces[intent.owner, intent.nonce] = id_
+        self._ids.append(id_)
         self._of_owner[intent.owner].append(id_)
         heappush(self._ends, (entry.ends_us, entry.admitted, id_))
         self._put(entry)
@@ -299,13 +302,16 @@ class Book:
         """One intent as it stands."""
         return self._entries.get(id_)
 
-    def of_owner(self, owner: str) -> tuple[BookIntent, ...]:
-        """Every intent of an owner, in the order of admission."""
-        return tuple(self._entries[id_] for id_ in self._of_owner.get(owner, ()))
+    def active_of(self, owner: str) -> tuple[BookIntent, ...]:
+        """The intents of an owner that have units open or in settlement, in the order of admission."""
+        active = (self._entries[id_] for id_ in self._active.get(owner, ()))
+        return tuple(sorted(active, key=_ADMITTED))
 
-    def intents(self) -> Iterator[BookIntent]:
-        """Every intent, in the order of admission."""
-        return iter(self._entries.values())
+    def intents(self, *, owner: str | None = None, after: int = -1) -> Iterator[BookIntent]:
+        """Every intent, or every one of an owner, admitted after a place, in the order of admission."""
+        ids = self._ids if owner is None else self._of_owner.get(owner, [])
+        start = bisect_right(ids, after, key=lambda id_: self._entries[id_].admitted)
+        return (self._entries[ids[place]] for place in range(start, len(ids)))
 
     def _is_withheld(self, entry: BookIntent) -> bool:
         if entry.uncovered and entry.covered < entry.least_units:

@@ -19,6 +19,7 @@ from typing import IO, Final
 
 import msgspec
 import numpy as np
+import scipy
 import zstandard
 
 from chains.wire import Count, Wire
@@ -60,6 +61,7 @@ def _read_versions() -> Mapping[str, str]:
     return {
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "numpy": np.__version__,
+        "scipy": scipy.__version__,
         "msgspec": msgspec.__version__,
         "sources": sources.hexdigest(),
     }

@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -92,7 +93,7 @@ def load_checkpoint(journal: Journal) -> Fold | None:
         try:
             if journal.hash_of(header.seq) != header.hash:
                 raise CheckpointError(f"entry {header.seq} of the journal has another hash")
-            fold = read_fold(content)
+            fold = replace(read_fold(content), checkpoint_seq=header.seq)
         except CheckpointError as error:
             _ignore(path, error)
         else:

@@ -7,8 +7,9 @@ written all the time. When the service stops it leaves a checkpoint of what is i
 hardly anything has happened since the last one.
 
 A market that started from a checkpoint has not read the entries that it covers. So a worker verifies
-every entry of the journal right after the start. A damaged one closes the market for good: nothing that
-comes after it is trusted, and neither is what was folded from it.
+every entry of the journal right after the start, again and again until it could, and no checkpoint is made
+before. A damaged entry closes the market for good: nothing that comes after it is trusted, and neither is
+what was folded from it.
 """
 
 import asyncio
@@ -22,13 +23,16 @@ import msgspec
 import structlog
 
 from intents.checkpoint import CODE_VERSIONS
-from intents.checkpoint_files import list_checkpoints, remove_unfinished, write_checkpoint
+from intents.checkpoint_files import remove_unfinished, write_checkpoint
 from intents.checkpoint_worker import Report
 from intents.errors import CheckpointError, JournalError
 from intents.market import Market
 
 LOOK_S: Final = 1.0
 """How often it is looked whether a checkpoint is due."""
+
+CHECK_AGAIN_S: Final = 30.0
+"""How long until the journal is verified again where that could not be done."""
 
 REST: Final = 10
 """How many times as long as the last checkpoint took the next one waits."""
@@ -54,7 +58,7 @@ class Checkpointing:
         self._market = market
         self._every = every
         self._code = CODE_VERSIONS["sources"]
-        self._covered = max((seq for seq, _ in list_checkpoints(market.journal.path)), default=0)
+        self._covered = market.checkpoint_seq
         self._covered_bytes = 0
         self._not_before_s = 0.0
         self._process: asyncio.subprocess.Process | None = None
@@ -62,12 +66,17 @@ class Checkpointing:
 
     async def serve(self) -> None:
         """Verify what was not read at the start, and make checkpoints for ever."""
-        if self._covered:
-            await self._run("check")
+        while self._covered and not await self._is_verified():
+            await asyncio.sleep(CHECK_AGAIN_S)
         while self._every:
             await asyncio.sleep(LOOK_S)
             if self._is_due(self._every) and time.monotonic() >= self._not_before_s:
                 await self.make()
+
+    async def _is_verified(self) -> bool:
+        """Whether the journal has been verified, or the market was closed for what that found."""
+        report = await self._run("check")
+        return report is not None and (report.is_final or not report.error)
 
     async def make(self) -> None:
         """Have a checkpoint made beside the running market; a failure is logged."""

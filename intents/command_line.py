@@ -277,7 +277,10 @@ def _served_types(url: str) -> dict[str, Any]:
     answer = _request("GET", f"{url.rstrip('/')}/v1/market")
     if answer.is_error:
         raise IntentsError(f"{url}: answers {answer.status_code} to /v1/market")
-    return dict(answer.json()["eip712"])
+    try:
+        return dict(answer.json()["eip712"])
+    except (ValueError, LookupError, TypeError) as error:
+        raise IntentsError(f"{url}: /v1/market is not that of a market: {error!r}") from error
 
 
 def _own_types(chain_id: int | None, verifying_contract: str | None) -> dict[str, Any]:
@@ -307,7 +310,7 @@ def _read_json(file: Path) -> dict[str, Any]:
         raise IntentsError(f"{file}: is larger than {FILE_BYTES_MAX} bytes")
     try:
         message = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise IntentsError(f"{file}: is not JSON: {error}") from None
     if not isinstance(message, dict):
         raise IntentsError(f"{file}: holds no JSON object")

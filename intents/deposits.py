@@ -11,11 +11,11 @@ from typing import Any, Final
 import msgspec
 
 from chains.units import WIRE_MAX
+from intents.reading import DECIMAL, DIGITS_MAX
 from intents.refusals import Code, Refused, refuse
 
 FIELDS: Final = ("chain", "asset", "amount")
 _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
-_DECIMAL: Final = re.compile(r"-?[0-9]{1,80}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +71,8 @@ def _check_fields(found: Any) -> Refused | None:
 
 
 def _read_amount(raw: object) -> int | Refused:
-    if isinstance(raw, str) and _DECIMAL.fullmatch(raw):
-        amount = int(raw)
+    if isinstance(raw, str) and DECIMAL.fullmatch(raw):
+        amount = int(raw) if len(raw) <= DIGITS_MAX else WIRE_MAX + 1
     elif isinstance(raw, int) and not isinstance(raw, bool):
         amount = raw
     else:

@@ -56,6 +56,9 @@ DEPOSITS_MAX: Final = 2**52
 integers, so that no balance leaves them. Coins count at the highest forward in micro-USDC, which is what
 they may have to be sold for when what they cover expires."""
 
+BROUGHT_MAX: Final = DEPOSITS_MAX + 2**50
+"""The same with the bonds of solvers: deposits, which anybody may make, leave room for those."""
+
 
 class Engine:
     """The state of one market.
@@ -159,7 +162,7 @@ class Engine:
         most = self.genesis.terms.faucet_max
         if event.amount > most:
             return refuse(Code.FAUCET_LIMIT, "amount", event.amount, f"at most {most} in one deposit")
-        refused = self._check_brought(event.chain, event.asset, event.amount)
+        refused = self._check_brought(event.chain, event.asset, event.amount, most=DEPOSITS_MAX)
         if refused is None:
             self.world.deposit(event.owner, event.chain, event.asset, event.amount)
         return refused
@@ -168,23 +171,23 @@ class Engine:
         if event.solver == HOUSE:
             raise EngineError(f"{HOUSE} puts up no bond")
         hub = self.genesis.spec.hub
-        refused = self._check_brought(hub, USDC, event.amount)
+        refused = self._check_brought(hub, USDC, event.amount, most=BROUGHT_MAX)
         if refused is None:
             bond = Transfer(debit=OUTSIDE, credit=bond_account(event.solver), asset=USDC, amount=event.amount)
             self.world.transfer(hub, [bond])
             self.solvers.post_bond(event.solver, event.amount)
         return refused
 
-    def _check_brought(self, chain: str, asset: str, amount: int) -> Refused | None:
+    def _check_brought(self, chain: str, asset: str, amount: int, *, most: int) -> Refused | None:
         """Refuse what would bring more from outside than a chain can hold."""
         ledger = self.world.ledgers[chain]
         given = -ledger.balance(OUTSIDE, asset)
-        if given + amount > DEPOSITS_MAX:
-            message = f"all deposits of {asset} on a chain may reach {DEPOSITS_MAX}, {given} are there"
+        if given + amount > most:
+            message = f"all deposits of {asset} on a chain may reach {most}, {given} are there"
             return refuse(Code.FAUCET_LIMIT, "amount", amount, message)
         worth = sum([self._worth(each, -ledger.balance(OUTSIDE, each)) for each in (USDC, *LOT_SIZES)])
-        if worth + self._worth(asset, amount) > DEPOSITS_MAX:
-            message = f"all deposits on a chain may be worth {DEPOSITS_MAX} micro-USDC, and are worth {worth}"
+        if worth + self._worth(asset, amount) > most:
+            message = f"all deposits on a chain may be worth {most} micro-USDC, and are worth {worth}"
             return refuse(Code.FAUCET_LIMIT, "amount", amount, message)
         return None
 

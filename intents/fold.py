@@ -6,7 +6,7 @@ entries behind it, makes no difference to anything that follows.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from intents.engine import Engine
 from intents.errors import FoldError
@@ -17,12 +17,16 @@ from intents.records import Records
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fold:
-    """What the entries up to number `seq` come to; `hash` is that entry's."""
+    """What the entries up to number `seq` come to; `hash` is that entry's.
+
+    `checkpoint_seq` is the number up to which they were not folded but taken from a checkpoint; 0 for none.
+    """
 
     engine: Engine
     records: Records
     seq: int
     hash: str
+    checkpoint_seq: int = 0
 
 
 def fold_entries(entries: Iterator[Entry]) -> Fold:
@@ -62,4 +66,4 @@ def extend_fold(fold: Fold, entries: Iterable[Entry]) -> Fold:
         if refused is not None:
             raise FoldError(f"entry {seq} is refused now: {refused.code}: {refused.message}", seq=seq)
         records.apply(entry.event)
-    return Fold(engine=engine, records=records, seq=seq, hash=hash_)
+    return replace(fold, seq=seq, hash=hash_)

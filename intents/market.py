@@ -34,7 +34,13 @@ _log = structlog.get_logger("solvent.market")
 
 
 class Market:
-    """A market with its journal. All methods belong to one thread."""
+    """A market with its journal. All methods belong to one thread.
+
+    Attributes
+    ----------
+    generation : how often it was closed
+    checkpoint_seq : the number up to which entries were not read when it was opened; 0: all were
+    """
 
     def __init__(self, journal: Journal, fold: Fold) -> None:
         self.journal = journal
@@ -42,6 +48,7 @@ class Market:
         self._fold: Fold | None = fold
         self._seq = fold.seq
         self._condemned = ""
+        self.checkpoint_seq = fold.checkpoint_seq
 
     @property
     def is_open(self) -> bool:
@@ -158,14 +165,16 @@ def _is_repeated(book: Book, event: Event) -> bool:
         case NoncesRevoked():
             nonce = int(event.nonce)
             return nonce <= book.nonce_floor(event.owner) and all(
-                _is_cancelled(each) for each in book.of_owner(event.owner) if each.intent.nonce < nonce
+                _is_cancelled(each) for each in book.active_of(event.owner) if each.intent.nonce < nonce
             )
         case _:
             return False
 
 
 def _is_cancelled(entry: BookIntent) -> bool:
-    return entry.cancelled_us is not None or entry.state in ENDED
+    """Whether a cancel would change nothing: it was cancelled, has ended, or all of it has been filled."""
+    is_over = entry.state in ENDED or not entry.open + entry.settling
+    return is_over or entry.cancelled_us is not None
 
 
 def open_market(journal: Journal, found: Callable[[], Genesis]) -> Market:

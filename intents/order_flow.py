@@ -20,9 +20,9 @@ from chains.series import OptionKind, Series, parse_series
 from chains.snapshot import Snapshot
 from chains.units import MICRO
 from intents.signing import address_of
+from intents.typed_data import NO_GROUP
 from solvers.auction import Auction
 
-ZERO_GROUP: Final = "0x" + "00" * 32
 DELTA_MIN: Final = 0.11
 """Series whose delta is smaller than this in size, or larger than one less this, are not asked for."""
 
@@ -151,7 +151,7 @@ class OrderFlow:
             "limit": round(limit),
             "immediate": bool(random.random() < 0.08),
             "reduceOnly": False,
-            "group": ZERO_GROUP,
+            "group": NO_GROUP,
         }
 
     def _draw_package(self, screen: Screen) -> Legs:

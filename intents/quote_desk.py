@@ -13,6 +13,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from chains.units import WIRE_MAX
 from intents.admission import legs_of
 from intents.collateral import requirement_of
 from intents.drafts import Draft, read_draft
@@ -67,7 +68,12 @@ class QuoteDesk:
             quote = await asyncio.get_running_loop().run_in_executor(self._pool, index.quote, draft, covered)
         finally:
             self._waiting -= 1
-        return replace(quote, reserves=tuple(_reserves(draft, quote, means)))
+        reserves = tuple(_reserves(draft, quote, means))
+        for each in reserves:
+            if each.amount > WIRE_MAX:
+                message = f"{quote.units} units tie up {each.amount} of {each.asset}, above {WIRE_MAX}"
+                return refuse(Code.OUT_OF_RANGE, "units", quote.units, message)
+        return replace(quote, reserves=reserves)
 
     def close(self) -> None:
         """Work out nothing more; what is under way is dropped by whoever waits for it."""

@@ -71,8 +71,10 @@ class _Stop(Exception):
 
 
 _HEX: Final = re.compile(r"0x([0-9a-fA-F]{2})*", re.ASCII)
-_DECIMAL: Final = re.compile(r"0|-?[1-9][0-9]*", re.ASCII)
-_DIGITS_MAX: Final = 80
+DECIMAL: Final = re.compile(r"0|-?[1-9][0-9]*", re.ASCII)
+"""An integer in a string, in the one way to write it."""
+
+DIGITS_MAX: Final = 80
 """More decimal digits than any uint256 has: longer strings are out of range without being read."""
 
 
@@ -108,8 +110,8 @@ def _check_keys(found: dict[str, Any], expected: Collection[str], path: str) -> 
 def _integer_reader(low: int, high: int) -> Reader:
     def read(raw: Any, field: str) -> int:
         value = raw
-        if isinstance(raw, str) and _DECIMAL.fullmatch(raw):
-            value = int(raw) if len(raw) <= _DIGITS_MAX else high + 1
+        if isinstance(raw, str) and DECIMAL.fullmatch(raw):
+            value = int(raw) if len(raw) <= DIGITS_MAX else high + 1
         elif isinstance(raw, bool) or not isinstance(raw, int):
             message = f"{field} is an integer: a number without fraction or exponent, or a decimal string"
             raise _Stop(Code.MALFORMED, field, raw, message)

@@ -23,6 +23,9 @@ from solvers.reasons import BidReason, OrderReason, SolverReason
 ROUNDS_KEPT: Final = 200
 """How many of its latest rounds an order remembers; all of them are in the auctions."""
 
+ROUNDS_KEPT_AFTER: Final = 8
+"""How many of them, once it has not been in a round for `ROUNDS_KEPT` auctions."""
+
 
 class AuctionStatus(StrEnum):
     """Where a published auction stands."""
@@ -169,6 +172,8 @@ class Records:
             self._remember(intent, _left_out(auction.auction, OrderReason.NOT_SELECTED.value, found))
         for each in event.withheld:
             self._remember(each.intent, _left_out(auction.auction, each.reason, each.numbers))
+        if len(self._auctions) % ROUNDS_KEPT == 0:
+            self._forget(len(self._auctions) - ROUNDS_KEPT)
 
     def _decide(self, event: AuctionDecided) -> None:
         outcome = event.outcome
@@ -202,6 +207,12 @@ class Records:
         rounds.append(round_)
         if len(rounds) > ROUNDS_KEPT:
             del rounds[0]
+
+    def _forget(self, before: int) -> None:
+        """Keep little of what has not been in a round since the auction at this place."""
+        for rounds in self._rounds.values():
+            if len(rounds) > ROUNDS_KEPT_AFTER and self._places[rounds[-1].auction] < before:
+                del rounds[:-ROUNDS_KEPT_AFTER]
 
     def _count(self, outcome: Outcome) -> None:
         for report in outcome.solvers:

@@ -17,20 +17,17 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Final
 
 import structlog
 from msgspec.structs import replace
 
-from chains.commit import DealState
 from chains.units import MICRO, floor_div
 from intents.bonds import missing_bonds, without_bond
 from intents.clock import SimulatedClock
 from intents.errors import UnavailableError
 from intents.events import Advanced, AuctionCut, AuctionDecided, AuctionPublished, Event, StockQuoted
 from intents.intake import Intake
-from intents.market import Market
 from intents.refusals import Refused
 from intents.stock_quotes import fit_quotes
 from solvers.arbitration import arbitrate
@@ -48,7 +45,6 @@ from solvers.strategy import StockQuotes
 TICK_S: Final = 0.25
 """How often the world of a wall-clock market moves on while deals are in flight."""
 
-_ENDED: Final = frozenset({DealState.SETTLED, DealState.CLOSED})
 _log = structlog.get_logger("solvent.rounds")
 
 
@@ -88,7 +84,6 @@ class Rounds:
         self._competition = competition
         self._started: asyncio.Task[tuple[SolverReport, ...]] | None = None
         self._one_at_a_time = asyncio.Lock()
-        self._in_flight = _DealsInFlight()
         self._quote_notes: dict[str, tuple[str, ...]] = {}
 
     def start_competition(self) -> None:
@@ -190,7 +185,7 @@ class Rounds:
         while True:
             await asyncio.sleep(TICK_S)
             try:
-                if self._in_flight.any(self._market):
+                if self._market.engine.book.deals():
                     now_us = self._intake.now_us()
                     due_us = self._market.engine.world.next_event_us()
                     if due_us is not None and due_us <= now_us:
@@ -306,25 +301,6 @@ class _Round:
         if self._intake.market.generation != self._generation:
             raise UnavailableError("the market was rebuilt during the round, which is void")
         return self._intake.commit(events)
-
-
-class _DealsInFlight:
-    """Which deals of a market have not ended, without looking at ended ones again."""
-
-    def __init__(self) -> None:
-        self._generation = -1
-        self._seen = 0
-        self._open: set[str] = set()
-
-    def any(self, market: Market) -> bool:
-        """Whether any deal is in flight."""
-        if market.generation != self._generation:
-            self._generation, self._seen, self._open = market.generation, 0, set()
-        deals = market.engine.world.deals
-        self._open.update(islice(deals, self._seen, None))
-        self._seen = len(deals)
-        self._open = {deal for deal in self._open if deals[deal].state not in _ENDED}
-        return bool(self._open)
 
 
 def _house_submissions(house: tuple[Bid, ...]) -> Iterator[Submission]:

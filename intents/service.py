@@ -6,7 +6,7 @@ the pure parts. What a request's bytes and signature alone decide is checked bef
 
 import asyncio
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Self
 
 from chains.units import MICRO, floor_div
 from intents.admission import read_signed_cancel, read_signed_intent, verify_cancel, verify_intent
@@ -35,9 +35,6 @@ from intents.rounds import Rounds, RoundSummary
 from intents.settings import Settings
 from intents.typed_data import Cancel, CancelIntents, Domain
 from solvers.competition import Competition, SolverSpec
-
-ACTIVE: Final = frozenset({Status.OPEN, Status.SETTLING, Status.CANCELLING})
-"""The statuses of intents of which something may still happen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,9 +217,13 @@ class Service:
 
         Raises
         ------
+        UnavailableError
+            While the market is closed.
         JournalError
             If the journal cannot be read, or the entry is damaged.
         """
+        if self.market.records.auction(auction) is None:
+            return None
         event = _newest(self.market.journal, AuctionPublished, auction)
         return event if isinstance(event, AuctionPublished) else None
 
@@ -277,11 +278,7 @@ def _concerned(cancel: Cancel, book: Book) -> tuple[str, ...]:
     """The intents a cancel is about: those it names, or the active ones with a lower nonce."""
     if isinstance(cancel, CancelIntents):
         return tuple(dict.fromkeys(cancel.intents))
-    return tuple(
-        entry.id
-        for entry in book.of_owner(cancel.owner)
-        if entry.intent.nonce < cancel.nonce and entry.status in ACTIVE
-    )
+    return tuple(entry.id for entry in book.active_of(cancel.owner) if entry.intent.nonce < cancel.nonce)
 
 
 def _cancel_event(cancel: Cancel, signature: str) -> MakeEvent:

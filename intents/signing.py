@@ -29,7 +29,7 @@ CURVE_ORDER: Final = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD
 """Private keys of secp256k1 lie between 1 and this, without it."""
 
 _KEY: Final = re.compile(r"(?:0x)?([0-9a-fA-F]{64})", re.ASCII)
-_DECIMAL: Final = re.compile(r"-?[0-9]{1,80}", re.ASCII)
+_DECIMAL: Final = re.compile(r"0|-?[1-9][0-9]{0,79}", re.ASCII)
 _HEX_BYTES: Final = {"address": 20, "bytes32": 32}
 
 

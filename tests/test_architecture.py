@@ -134,9 +134,11 @@ def test_the_verifier_shares_only_data_classes_with_the_engine() -> None:
         (ROOT / "intents/verifying").glob("*.py")
     ):
         for node in ast.walk(ast.parse(path.read_text())):
-            module = node.module if isinstance(node, ast.ImportFrom) else None
-            if module and module.split(".")[0] in PACKAGES and not module.startswith("intents.verif"):
-                assert module in allowed, f"{path.name} imports {module}"
+            named = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            named += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            for module in named:
+                if module.split(".")[0] in PACKAGES and not module.startswith("intents.verif"):
+                    assert module in allowed, f"{path.name} imports {module}"
 
 
 def test_importing_the_packages_starts_nothing() -> None:

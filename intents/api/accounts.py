@@ -19,7 +19,7 @@ from intents.schemas import (
     PostDeposit,
     WrittenView,
 )
-from intents.service import ACTIVE, Service
+from intents.service import Service
 
 
 def account_routes(service: Service) -> APIRouter:
@@ -70,11 +70,10 @@ def show_account(engine: Engine, owner: str) -> AccountView:
         written = list(_written(engine, owner, chain))
         if balances or written:
             chains.append(ChainAccount(chain=chain, balances=balances, written=written))
-    active = sum(entry.status in ACTIVE for entry in engine.book.of_owner(owner))
     return AccountView(
         owner=owner,
         nonce_floor=str(engine.book.nonce_floor(owner)),
-        active_intents=active,
+        active_intents=len(engine.book.active_of(owner)),
         chains=chains,
     )
 

@@ -1,8 +1,7 @@
-"""Following intents: their state, their fills, and the reason of every round they were in."""
+"""Following intents: their state, their fills, and the reason of every one of their latest rounds."""
 
-from collections.abc import Iterable, Iterator
-from itertools import dropwhile, islice
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, Final
 
 import msgspec
 from fastapi import APIRouter, Query, Response
@@ -24,6 +23,9 @@ from intents.schemas import (
 )
 from intents.service import Service
 
+LOOKED_AT_MAX: Final = 5_000
+"""Intents that one page looks at: whoever asks for a rare status gets on page by page, and delays nobody."""
+
 
 def order_routes(service: Service) -> APIRouter:
     """``GET /v1/intents`` and ``GET /v1/intents/{id}``."""
@@ -40,16 +42,19 @@ def order_routes(service: Service) -> APIRouter:
         after: After = None,
         limit: Limit = 100,
     ) -> Response | IntentList:
-        """List intents in the order of admission."""
+        """List intents in the order of admission; a page with a `status` may be short, and have a `next`."""
         found = _select(service.market.engine.book, owner=owner, after=after)
         if isinstance(found, Refused):
             return refusal(found)
-        wanted = (entry for entry in found if status is None or entry.status is status)
-        page = list(islice(wanted, limit + 1))
-        return IntentList(
-            intents=[show_intent(entry) for entry in page[:limit]],
-            next=page[limit - 1].id if len(page) > limit else None,
-        )
+        page: list[BookIntent] = []
+        last = None
+        for looked_at, entry in enumerate(found):
+            if len(page) == limit or looked_at == LOOKED_AT_MAX:
+                return IntentList(intents=[show_intent(each) for each in page], next=last)
+            last = entry.id
+            if status is None or entry.status is status:
+                page.append(entry)
+        return IntentList(intents=[show_intent(each) for each in page], next=None)
 
     @routes.get("/v1/intents/{id}", response_model=IntentDetail, responses=documented(Code.UNKNOWN_INTENT))
     async def get_intent(id: str) -> Response | IntentDetail:  # noqa: A002 - the name in the path
@@ -83,15 +88,12 @@ def show_intent(entry: BookIntent) -> IntentView:
 
 def _select(book: Book, *, owner: str | None, after: str | None) -> Iterator[BookIntent] | Refused:
     """The intents behind `after`, of one owner or of all."""
-    entries: Iterable[BookIntent] = book.intents()
-    if owner is not None:
-        address = read_owner(owner)
-        if isinstance(address, Refused):
-            return address
-        entries = book.of_owner(address)
+    address = None if owner is None else read_owner(owner)
+    if isinstance(address, Refused):
+        return address
     if after is None:
-        return iter(entries)
+        return book.intents(owner=address)
     last = book.get(after.lower())
     if last is None:
         return refuse(Code.UNKNOWN_INTENT, "after", after)
-    return dropwhile(lambda entry: entry.admitted <= last.admitted, entries)
+    return book.intents(owner=address, after=last.admitted)

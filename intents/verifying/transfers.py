@@ -11,7 +11,7 @@ closing legs must explain the recorded split, collateral included.
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain as concatenate
-from itertools import combinations, islice, product
+from itertools import combinations
 from typing import Final
 
 from intents.archive import SettledDeal
@@ -23,6 +23,9 @@ from solvers.outcome import Deal, FilledOrder
 Net = Counter[tuple[str, str, str]]
 """(chain, account, asset) -> what the account gains."""
 
+_Moves = frozenset[tuple[tuple[str, str], int]]
+"""What an owner's accounts gain on a chain: ((``owner`` or maturity, asset), amount), without zeros."""
+
 LEG_STATES: Final = {
     "preparing": {"none", "locked", "refused"},
     "committed": {"locked", "released"},
@@ -32,8 +35,9 @@ LEG_STATES: Final = {
 }
 """The states that the legs of a deal in each state may be in."""
 
-WAYS_MAX: Final = 10_000
-"""How many choices of closing legs are tried; only an owner with many fills in a deal has more."""
+WAYS_MAX: Final = 20_000
+"""How many different sums of an owner's moves are kept, fill after fill; only an owner with many fills of
+many different sizes in one series and deal has more. What cannot be told then is refused, not believed."""
 
 
 def check_settlement(sheet: Sheet, deal: Deal, judged: Judged, settled: SettledDeal) -> None:
@@ -135,16 +139,24 @@ def _due(sheet: Sheet, own: Sequence[FilledOrder]) -> Counter[str]:
 
 def _explains(sheet: Sheet, own: Sequence[FilledOrder], split: dict[tuple[str, str], int]) -> bool:
     """Whether some choice of closing legs gives this split of what an owner gets on a chain."""
-    ways = product(*(list(_ways(sheet, fill, split)) for fill in own))
-    tried = 0
-    for way in islice(ways, WAYS_MAX):
-        tried += 1
-        expected: Counter[tuple[str, str]] = Counter()
-        for part in way:
-            expected.update(part)
-        if {place: amount for place, amount in expected.items() if amount} == split:
-            return True
-    return tried == WAYS_MAX
+    sums: set[_Moves] = {frozenset()}
+    for fill in own:
+        ways = list(_ways(sheet, fill, split))
+        sums = {added for before in sums for way in ways if (added := _add(before, way, split)) is not None}
+        text = f"{fill.owner} on {fill.chain}: more than {WAYS_MAX} ways to explain what was moved"
+        require(len(sums) <= WAYS_MAX, "collateral_untold", text)
+    return frozenset(split.items()) in sums
+
+
+def _add(before: _Moves, way: Counter[tuple[str, str]], split: dict[tuple[str, str], int]) -> _Moves | None:
+    """The sum of two moves; None where the free account has lost more lots of a series than in the end."""
+    total = dict(before)
+    for place, amount in way.items():
+        total[place] = total.get(place, 0) + amount
+        kind, asset = place
+        if kind == "owner" and asset != "USDC" and amount < 0 and total[place] < split.get(place, 0):
+            return None
+    return frozenset((place, amount) for place, amount in total.items() if amount)
 
 
 def _ways(

@@ -8,7 +8,7 @@ import pytest
 from chains.ledger import OUTSIDE, RESERVE, Transfer, bond_account
 from chains.units import USDC
 from intents.bonds import missing_bonds, without_bond
-from intents.engine import DEPOSITS_MAX
+from intents.engine import BROUGHT_MAX, DEPOSITS_MAX
 from intents.errors import EngineError
 from intents.events import BondPosted
 from intents.refusals import Code, Refused
@@ -45,16 +45,27 @@ def test_a_bond_comes_from_outside_to_the_hub_and_adds_up() -> None:
     assert not violations(run)
 
 
-def test_bonds_and_deposits_together_stay_within_half_the_wire() -> None:
+def test_a_hub_that_is_full_of_deposits_still_takes_bonds() -> None:
     run = MarketRun(make_genesis(make_spec(), at_us=START_US, faucet_max=DEPOSITS_MAX))
-    run.deposit("0x" + "a1" * 20, "hub", USDC, DEPOSITS_MAX - 5)
+    run.deposit("0x" + "a1" * 20, "hub", USDC, DEPOSITS_MAX)
+    assert post_bond(run, "greedy", 10**9) is None
+
+
+def test_bonds_and_deposits_together_stay_within_the_wire() -> None:
+    run = MarketRun(make_genesis(make_spec(), at_us=START_US, faucet_max=DEPOSITS_MAX))
+    run.deposit("0x" + "a1" * 20, "hub", USDC, DEPOSITS_MAX)
+    room = BROUGHT_MAX - DEPOSITS_MAX
     before = state_of(run.engine)
-    answer = post_bond(run, "greedy", 6)
+    answer = post_bond(run, "greedy", room + 1)
     assert isinstance(answer, Refused)
-    assert (answer.code, answer.field, answer.value) == (Code.FAUCET_LIMIT, "amount", 6)
+    assert (answer.code, answer.field, answer.value) == (Code.FAUCET_LIMIT, "amount", room + 1)
     assert state_of(run.engine) == before
     assert run.engine.solvers.of("greedy").bonded == 0
-    assert post_bond(run, "greedy", 5) is None
+    assert without_bond(run.engine, ["greedy"]) == {
+        "greedy": "its bond of 1000000000 micro-USDC was refused: the hub can hold no more"
+    }
+    assert post_bond(run, "greedy", room) is None
+    assert without_bond(run.engine, ["greedy"]) == {}
 
 
 def test_the_house_puts_up_no_bond() -> None:

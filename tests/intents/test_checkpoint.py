@@ -171,11 +171,11 @@ def rewritten(content: bytes, *, state: bytes | None = None, **changes: object) 
 def test_a_header_says_which_entry_it_belongs_to_and_what_made_it(content: bytes) -> None:
     header = read_header(content)
     assert header == Header(seq=header.seq, hash=header.hash, versions=dict(CODE_VERSIONS))
-    assert set(header.versions) == {"python", "numpy", "msgspec", "sources"}
+    assert set(header.versions) == {"python", "numpy", "scipy", "msgspec", "sources"}
     assert read_header(rewritten(content, seq=7)).seq == 7
 
 
-@pytest.mark.parametrize("name", ["python", "numpy", "msgspec", "sources"])
+@pytest.mark.parametrize("name", sorted(CODE_VERSIONS))
 def test_a_checkpoint_of_other_code_can_be_placed_but_not_used(content: bytes, name: str) -> None:
     other = rewritten(content, versions={**CODE_VERSIONS, name: "another"})
     assert read_header(other).seq == read_header(content).seq

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import httpx
 import pytest
 import structlog
 
+from intents.checkpoint import CODE_VERSIONS
 from intents.checkpoint_files import list_checkpoints
 from intents.errors import DamageError, UnavailableError
 from intents.export import export_archive
@@ -27,6 +29,7 @@ from tests.services import (
 )
 
 WAIT_S = 60.0
+FAILED = "checkpoint_worker_failed"
 
 
 def covered(folder: Path) -> list[int]:
@@ -173,6 +176,7 @@ def test_a_damaged_entry_that_a_checkpoint_covers_closes_the_market_for_good(tmp
             assert error_of(answer)[:2] == (503, "unavailable")
             assert "entry 3 of the journal is damaged" in answer.json()["message"]
             assert (await client.get("/healthz")).status_code == 503
+            assert (await client.get("/v1/auctions/auction-000001")).status_code == 503
             await asyncio.sleep(0.05)
         with pytest.raises(UnavailableError, match="entry 3"):
             service.now_us()
@@ -180,6 +184,42 @@ def test_a_damaged_entry_that_a_checkpoint_covers_closes_the_market_for_good(tmp
     run_client(tmp_path, story)
     with pytest.raises(DamageError, match="entry 3"):
         export_archive(f"sqlite:///{tmp_path / 'market.db'}", tmp_path / "out.parquet")
+
+
+def test_the_journal_is_verified_again_where_the_first_worker_could_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_history(tmp_path)
+    tamper(tmp_path, "UPDATE entries SET subject = 'mallory' || subject, hash = prev_hash WHERE seq = 3")
+    python = sys.executable
+    monkeypatch.setattr("intents.checkpointing.CHECK_AGAIN_S", 0.01)
+    monkeypatch.setattr("intents.checkpointing.sys.executable", "/bin/false")
+
+    async def story(service: Service) -> None:
+        with structlog.testing.capture_logs() as logs:
+            await until(lambda: len([line for line in logs if line["event"] == FAILED]) > 1)
+        assert service.market.is_open
+        monkeypatch.setattr("intents.checkpointing.sys.executable", python)
+        await until(lambda: not service.market.is_open)
+        assert "entry 3" in service.market.closed_because
+
+    run_service(tmp_path, story, checkpoint_entries=1)
+
+
+def test_a_checkpoint_that_cannot_be_used_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_history(tmp_path)
+    (before,) = (path for _, path in list_checkpoints(tmp_path / "market.db"))
+    monkeypatch.setitem(CODE_VERSIONS, "sources", "other code")
+    written = before.read_bytes()
+
+    async def story(service: Service) -> None:
+        assert service.market.checkpoint_seq == 0
+
+    run_service(tmp_path, story, checkpoint_entries=1)
+    (after,) = (path for _, path in list_checkpoints(tmp_path / "market.db"))
+    assert after.read_bytes() != written
 
 
 def test_a_damaged_entry_behind_the_checkpoint_refuses_the_start(tmp_path: Path) -> None:
@@ -209,7 +249,7 @@ def test_a_worker_that_fails_costs_nothing_but_the_checkpoint(
     async def story(service: Service) -> None:
         with structlog.testing.capture_logs() as logs:
             await give_funds(service)
-            await until(lambda: any(line["event"] == "checkpoint_worker_failed" for line in logs))
+            await until(lambda: any(line["event"] == FAILED for line in logs))
         await post_signed(service, 1)
 
     run_service(tmp_path, story, checkpoint_entries=1)

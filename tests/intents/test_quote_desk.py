@@ -13,7 +13,7 @@ from intents.quoting import Quoter
 from intents.refusals import Code, Refused
 from intents.service import Service
 from tests.services import ALICE, give_funds, make_message, run_service
-from tests.worlds import CALL
+from tests.worlds import CALL, PUT
 
 BODY = msgspec.json.encode(
     {"kind": "OptionIntent", "intent": {"chain": "hub", "legs": [{"series": CALL, "ratio": 1}], "units": 3}}
@@ -80,6 +80,21 @@ def test_a_failure_of_one_quote_is_no_failure_of_the_next(
                 with pytest.raises(ZeroDivisionError):
                     await service.quote(BODY)
         assert isinstance(await service.quote(BODY), Quote)
+
+    run_service(tmp_path, story)
+
+
+def test_what_would_tie_up_more_than_the_market_counts_is_refused_as_at_posting(tmp_path: Path) -> None:
+    """A short put of a strike of 100,000 USD ties up 1,000 USDC a lot; 10^9 lots, 10^18 micro-USDC."""
+
+    async def story(service: Service) -> None:
+        desk = QuoteDesk(service.market, now_us=service.now_us)
+        draft = {"chain": "hub", "legs": [{"series": PUT, "ratio": -1}], "units": 10**9}
+        answer = await desk.quote(msgspec.json.encode({"kind": "OptionIntent", "intent": draft}))
+        desk.close()
+        assert isinstance(answer, Refused)
+        assert (answer.code, answer.field, answer.value) == (Code.OUT_OF_RANGE, "units", 10**9)
+        assert f"tie up {10**18} of USDC" in answer.message
 
     run_service(tmp_path, story)
 

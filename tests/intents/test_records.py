@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from intents.events import AuctionCut, AuctionDecided, AuctionPublished, Event
-from intents.records import ROUNDS_KEPT, AuctionStatus, Records
+from intents.records import ROUNDS_KEPT, ROUNDS_KEPT_AFTER, AuctionStatus, Records
 from solvers.auction import Auction
 from solvers.explanation import describe_order
 from solvers.outcome import HOUSE, BidRecord, Choice, Numbers, OrderRecord, Outcome, Reward, SolverReport
@@ -148,6 +148,16 @@ def test_an_order_remembers_a_bounded_number_of_rounds() -> None:
     kept = fold(*(event for _, events in rounds for event in events)).rounds_of("a")
     assert len(kept) == ROUNDS_KEPT
     assert kept[0].auction == "auction-7"
+
+
+def test_an_order_that_is_in_no_round_any_more_is_remembered_with_its_last_few() -> None:
+    ended = [publish(number, not_selected=("a", "b")) for number in range(20)]
+    later = [publish(number, not_selected=("b",)) for number in range(20, 3 * ROUNDS_KEPT)]
+    records = fold(*(event for _, events in [*ended, *later] for event in events))
+    assert [each.auction for each in records.rounds_of("a")] == [
+        f"auction-{number}" for number in range(20 - ROUNDS_KEPT_AFTER, 20)
+    ]
+    assert len(records.rounds_of("b")) == ROUNDS_KEPT
 
 
 def test_a_line_says_how_an_auction_ended() -> None:

@@ -9,6 +9,7 @@ from chains.units import MICRO
 from intents.deposits import Deposit
 from intents.errors import JournalError, SettingsError
 from intents.events import Deposited, Genesis, IntentPosted
+from intents.lifecycle import Status
 from intents.refusals import Code, Refused
 from intents.service import Posted, Service
 from solvers.codec import encode
@@ -120,6 +121,26 @@ def test_a_restart_folds_the_journal_to_the_same_state(tmp_path: Path) -> None:
     run_service(tmp_path, live)
     run_service(tmp_path, reopened_market)
     assert states[0] == states[1]
+
+
+def test_a_repeated_cancel_of_what_was_filled_meanwhile_is_not_written_again(tmp_path: Path) -> None:
+    async def story(service: Service) -> None:
+        await give_funds(service)
+        filled = await post_signed(service, 1)
+        await service.run_round()
+        service.advance_to(service.now_us() + 60 * MICRO)
+        entry = service.market.engine.book.get(filled)
+        assert entry is not None
+        assert entry.status is Status.FILLED
+        below = encode(sign(service, {"owner": ALICE, "nonce": 5}, kind="CancelBelow"))
+        named = encode(sign(service, {"owner": ALICE, "intents": [filled]}, kind="CancelIntents"))
+        assert not isinstance(await service.post_cancel(below), Refused)
+        seq = service.market.seq
+        for cancel in (below, named, below):
+            assert not isinstance(await service.post_cancel(cancel), Refused)
+        assert service.market.seq == seq
+
+    run_service(tmp_path, story)
 
 
 def test_what_cannot_be_opened_is_one_clear_error_and_holds_no_lock(tmp_path: Path) -> None:

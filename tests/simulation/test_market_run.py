@@ -85,7 +85,7 @@ def change_minds(rng: Random, run: MarketRun, posted: list[str]) -> None:
     """Somebody cancels two intents, or all below a nonce, or comes with more money."""
     entry = run.engine.book.get(rng.choice(posted))
     assert entry is not None
-    mine = tuple(each.id for each in run.engine.book.of_owner(entry.owner))[-2:]
+    mine = tuple(each.id for each in run.engine.book.intents(owner=entry.owner))[-2:]
     match rng.randint(0, 2):
         case 0:
             run.must(IntentsCancelled(at_us=run.now_us, owner=entry.owner, intents=mine, signature=UNSIGNED))
@@ -203,7 +203,7 @@ def test_every_fill_is_within_its_limit_and_every_intent_within_its_units(run: M
 def test_what_has_ended_holds_nothing(run: MarketRun) -> None:
     for owner in sorted({entry.owner for entry in run.engine.book.intents()}):
         reserved: Counter[tuple[str, str]] = Counter()
-        for entry in run.engine.book.of_owner(owner):
+        for entry in run.engine.book.intents(owner=owner):
             if entry.status is not Status.OPEN:
                 assert entry.open == 0
             for asset, amount in entry.requirement.reserved(entry.open).items():

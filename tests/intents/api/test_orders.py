@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from chains.units import MICRO
-from intents.api.orders import show_intent
+from intents.api.orders import LOOKED_AT_MAX, show_intent
 from intents.service import Service
 from solvers.auction import Rules
 from tests.services import (
@@ -67,7 +68,12 @@ def test_an_intent_is_followed_from_posting_to_settlement(tmp_path: Path) -> Non
     run_client(tmp_path, story)
 
 
-def test_intents_are_listed_by_owner_and_status_in_pages(tmp_path: Path) -> None:
+@pytest.mark.parametrize("looked_at", [2, LOOKED_AT_MAX])
+def test_intents_are_listed_by_owner_and_status_in_pages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looked_at: int
+) -> None:
+    monkeypatch.setattr("intents.api.orders.LOOKED_AT_MAX", looked_at)
+
     async def story(service: Service, client: httpx.AsyncClient) -> None:
         await fund(client, ALICE)
         await fund(client, BOB)
