@@ -158,6 +158,8 @@ def test_another_domain_is_another_signature() -> None:
         ({"units": True}, r"OptionIntent\.units: True does not fit"),
         ({"units": "0x10"}, r"OptionIntent\.units: '0x10' does not fit"),
         ({"units": "1_0"}, r"OptionIntent\.units: '1_0' does not fit"),
+        ({"units": "007"}, r"OptionIntent\.units: '007' does not fit"),
+        ({"validFrom": "-0"}, r"OptionIntent\.validFrom: '-0' does not fit"),
         ({"units": " 5"}, r"OptionIntent\.units: ' 5' does not fit"),
         ({"units": "9" * 500}, r"OptionIntent\.units: '9{99}\.\.\. does not fit"),
         ({"units": -1}, r"OptionIntent: the message does not fit its type"),

@@ -2,9 +2,6 @@
 
 import json
 import re
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
@@ -15,41 +12,20 @@ from chains.errors import MarketDataError, WorldFileError
 from chains.importing.cleaning import DropReason
 from chains.world_file import FILE_BYTES_MAX, decode_world, encode_world
 from chains.world_summary import summarise_world
-from intents import command_line
 from intents.genesis import load_world
 from intents.world_files import ImportPlan, check_world_file, import_results, import_world, print_import
+from tests.command_runs import Run, make_run
 from tests.market_data import TAKEN_MS, Sheets, make_sheets
 from tests.worlds import make_spec
 
 README = Path(__file__).resolve().parent.parent.parent / "README.md"
 
 
-Run = Callable[..., "Answer"]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a command said, and its exit status."""
-
-    status: object
-    out: str
-    err: str
-
-
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """The command line, in this process and in a folder of its own."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(command_line, "progress_to", Console(stderr=True, width=200))
-
-    def run_command(*arguments: str) -> Answer:
-        monkeypatch.setattr(sys, "argv", ["solvent", *arguments])
-        with pytest.raises(SystemExit) as caught:
-            command_line.main()
-        said = capsys.readouterr()
-        return Answer(caught.value.code or 0, said.out, said.err)
-
-    return run_command
+    return make_run(monkeypatch, capsys)
 
 
 def write(folder: Path, sheets: Sheets) -> ImportPlan:
