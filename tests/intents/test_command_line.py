@@ -45,7 +45,9 @@ def answering(body: bytes) -> Iterator[str]:
 
 @pytest.mark.parametrize("body", [b"<html>hello</html>", b"{}", b"[]", b"5", b'{"eip712": 5}'])
 def test_signing_for_what_is_no_market_is_one_line(tmp_path: Path, run: Run, body: bytes) -> None:
-    (tmp_path / "order.json").write_text(json.dumps({"kind": "OptionIntent", "intent": make_message(ALICE, 1)}))
+    (tmp_path / "order.json").write_text(
+        json.dumps({"kind": "OptionIntent", "intent": make_message(ALICE, 1)})
+    )
     (tmp_path / "key").write_text("01" * 32)
     with answering(body) as url:
         answer = run("sign", "order.json", "--key-file", "key", "--url", url)
