@@ -108,8 +108,8 @@ class World:
 
     @property
     def ledgers(self) -> Mapping[str, Ledger]:
-        """The ledger of each chain."""
-        return MappingProxyType(self._ledgers)
+        """The ledger of each chain, for reading; asked for at every step, so not wrapped each time."""
+        return self._ledgers
 
     @property
     def deals(self) -> Mapping[str, DealRecord]:

@@ -60,6 +60,10 @@ BROUGHT_MAX: Final = DEPOSITS_MAX + 2**50
 """The same with the bonds of solvers: deposits, which anybody may make, leave room for those."""
 
 
+_BROUGHT: Final = (USDC, *LOT_SIZES)
+"""What can come from outside: cash and every coin."""
+
+
 class Engine:
     """The state of one market.
 
@@ -185,7 +189,7 @@ class Engine:
         if given + amount > most:
             message = f"all deposits of {asset} on a chain may reach {most}, {given} are there"
             return refuse(Code.FAUCET_LIMIT, "amount", amount, message)
-        worth = sum([self._worth(each, -ledger.balance(OUTSIDE, each)) for each in (USDC, *LOT_SIZES)])
+        worth = sum([self._worth(each, -ledger.balance(OUTSIDE, each)) for each in _BROUGHT])
         if worth + self._worth(asset, amount) > most:
             message = f"all deposits on a chain may be worth {most} micro-USDC, and are worth {worth}"
             return refuse(Code.FAUCET_LIMIT, "amount", amount, message)
