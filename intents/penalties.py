@@ -12,8 +12,9 @@ the same solver had put up: an offer of its own stock venue, or the account behi
 runs out is never the cause of an abort: a bid that uses one is feasible only if the quote is firm beyond
 `decide_by` (`offer_not_firm`), and from then on time alone has aborted the deal.
 
-Nothing is due where the deal was handed in so late that some leg could no longer be locked by `lock_by`, or its
-vote not be there before `decide_by`, with every chain up: then the market was late, and not its solver. The house has no bond and owes nothing.
+Nothing is due where the deal was handed in so late that some leg could no longer be locked by `lock_by`, or
+its vote not be there before `decide_by`, with every chain up: then the market was late, and not its solver.
+The house has no bond and owes nothing.
 """
 
 from collections import Counter
