@@ -98,12 +98,14 @@ class DealRecord:
     ----------
     hub : the protocol's record, with the plan
     prepared_us : when it was handed in
+    in_time : whether it could then still be locked everywhere and decided (`chains.timeline`)
     decided_us, ended_us : hub blocks of the decision and of the last acknowledgement
     """
 
     hub: HubDeal
     legs: Mapping[str, LegRecord]
     prepared_us: int
+    in_time: bool
     decided_us: int | None = None
     ended_us: int | None = None
 

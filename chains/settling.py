@@ -26,7 +26,7 @@ from chains.errors import CommitError
 from chains.locking import Locking
 from chains.pledges import BridgePledges
 from chains.snapshot import ChainTerms
-from chains.timeline import next_block
+from chains.timeline import expect_deal, is_in_time, next_block
 from chains.units import ceil_div
 
 
@@ -91,7 +91,14 @@ class Settling:
                 self.locking.pledges.end(plan.deal, chain)
         self.bridges.pledge(plan.bridges)
         legs = {chain: LegRecord() for chain in plan.chains}
-        self.deals[plan.deal] = DealRecord(hub=HubDeal(plan), legs=legs, prepared_us=now_us)
+        touched = [self._chains[chain] for chain in plan.chains]
+        expected = expect_deal(touched, hub=self._hub, now_us=now_us)
+        self.deals[plan.deal] = DealRecord(
+            hub=HubDeal(plan),
+            legs=legs,
+            prepared_us=now_us,
+            in_time=is_in_time(expected, plan.deadlines),
+        )
         if plan.is_alone:
             self._send_out(PacketKind.ALONE, plan.deal, plan.chains[0], now_us)
             return

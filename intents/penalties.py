@@ -7,13 +7,14 @@ there, and paid to the owners of the failed fills on the hub, in proportion to t
 had, in equal parts where nobody would have had any; parts round down, and the remainder goes to the
 reserve.
 
-The fault is the solver's own where a leg could not lock, before `decide_by`, for want of something that
+The fault is the solver's own where a leg could not lock, by `lock_by`, for want of something that
 the same solver had put up: an offer of its own stock venue, or the account behind it. That a firm quote
 runs out is never the cause of an abort: a bid that uses one is feasible only if the quote is firm beyond
 `decide_by` (`offer_not_firm`), and from then on time alone has aborted the deal.
 
-Nothing is due where the deal was handed in only when it could no longer be decided: then the market was
-late, and not its solver. The house has no bond and owes nothing.
+Nothing is due where the deal was handed in so late that some leg could no longer be locked by `lock_by`, or
+its vote not be there before `decide_by`, with every chain up: then the market was late, and not its solver.
+The house has no bond and owes nothing.
 """
 
 from collections import Counter
@@ -38,7 +39,7 @@ def is_own_fault(record: DealRecord, solver: str, stock_solvers: Mapping[str, st
 
 def penalty_due(deal: Deal, record: DealRecord, *, abort_fee: int, is_own_fault: bool) -> int:
     """Micro-USDC that an aborted deal costs, whatever its solver's bond can bear."""
-    if record.prepared_us >= deal.decide_by_us:
+    if not record.in_time:
         return 0
     lost = sum(fill.surplus for fill in deal.fills) if is_own_fault else 0
     return max(abort_fee, lost)

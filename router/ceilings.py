@@ -12,8 +12,9 @@ Rows: R <= sum l_j q_j; for every i that is not the highest limit, once filled,
 R <= sum min(l_j, l_i) q_j. With a reference, units are split into U = U1 + U2 by a binary B, with
 U2 <= most B, r B <= U1 <= r, and R <= p U1 + l_i U2 for every filled i with l_i > p.
 
-The averages that prices round up to whole micro-USDC are not rounded here; the difference is below
-one micro-USDC per reduced unit.
+Prices round the average of the reference and the lowest limit up to whole micro-USDC, and the rows do not:
+they may fall short by less than one micro-USDC per reduced unit. Where the optimum is to be a bound, each
+reduced unit brings a micro-USDC more in the rows with U1 and U2.
 """
 
 from collections import defaultdict
@@ -107,10 +108,10 @@ def _limit_by_lowest(model: JointModel, group: Sequence[_Peer], column: int) -> 
 
 
 def _limit_by_reference(model: JointModel, group: Sequence[_Peer], column: int, reference: Reference) -> None:
-    program, price = model.program, model.money(reference.price)
+    program, rounding = model.program, int(model.is_bound)
     beyond = sum(peer.most for peer in group) - reference.units
     if beyond <= 0:
-        units = [(peer.units, -price * peer.reduced) for peer in group]
+        units = [(peer.units, -model.money(reference.price * peer.reduced)) for peer in group]
         program.add_row([(column, 1.0), *units], upper=0)
         return
     within = program.add_column(upper=reference.units)
@@ -121,10 +122,10 @@ def _limit_by_reference(model: JointModel, group: Sequence[_Peer], column: int, 
     program.add_row([(further, 1.0), (exhausted, -float(beyond))], upper=0)
     program.add_row([(within, 1.0), (exhausted, -float(reference.units))], lower=0)
     highest = group[0].limit
-    row = [(column, 1.0), (within, -price)]
-    program.add_row([*row, (further, -model.money(highest))], upper=0)
+    row = [(column, 1.0), (within, -model.money(reference.price + rounding))]
+    program.add_row([*row, (further, -model.money(highest + rounding))], upper=0)
     for low in _lower_peers(model, group):
         if low.limit > reference.price:
             slack = model.money((highest - low.limit) * beyond)
-            terms = [(further, -model.money(low.limit)), (low.filled, slack)]
+            terms = [(further, -model.money(low.limit + rounding)), (low.filled, slack)]
             program.add_row([*row, *terms], upper=slack)

@@ -14,12 +14,13 @@ from router.timing import last_decision_us
 Term = tuple[int, float]
 
 
-def build_model(problem: Problem, kind: Kind, *, margin: int = 0) -> JointModel:
+def build_model(problem: Problem, kind: Kind, *, margin: int = 0, is_bound: bool = False) -> JointModel:
     """The whole model of a problem, ready to be solved and cut.
 
-    `margin` micro-USDC per reduced unit are kept back from the ceilings: no bound holds then.
+    `margin` micro-USDC per reduced unit are kept back from the ceilings: no bound holds then. `is_bound`
+    says that its optimum is to be one, which only RELAXED and SEPARATE can be.
     """
-    model = open_model(problem, kind, margin=margin)
+    model = open_model(problem, kind, margin=margin, is_bound=is_bound)
     for part in model.parts:
         _balance(model, part)
         _use(model, part)

@@ -5,8 +5,10 @@ answer is held from the start (the seed), and never given up for a worse one (`r
 the small price of smaller bids:
 
 - A small batch is solved relaxed, which gives an upper bound and is often feasible as it is, and then
-  with a part for every demand, which is exact. Solutions whose pieces share what separate bids do not
-  share are cut off (`router.cuts`) and the model is solved again.
+  with a part for every demand, which is exact but for the rounding of prices. Solutions whose pieces share
+  what separate bids do not share are cut off (`router.cuts`) and the model is solved again. A bound leaves
+  room for that rounding; where references make a difference and its solution relies on more room than there
+  is, the model is solved once more without.
 - A larger one is solved with all the rules of a bid on the whole batch. What comes out is taken apart
   by series, since a large bid fails as a whole, unless it is clearly worth more as it is. Then
   clusters of demands are solved anew one by one, plans are joined where that saves fees
@@ -31,7 +33,7 @@ from router.connection import split_plan
 from router.constraints import build_model
 from router.cuts import add_cuts
 from router.extraction import Reading, Worth, read_part, settle_parts
-from router.model import Kind
+from router.model import JointModel, Kind
 from router.problem import Plan, Problem
 from router.reduction import reduce_problem
 from router.search import Search
@@ -115,15 +117,17 @@ def _answer(search: Search) -> JointAnswer:
 
 
 def _solve_small(search: Search, problem: Problem) -> Iterator[None]:
-    """Relaxed, then exactly."""
-    for kind in (Kind.RELAXED, Kind.SEPARATE):
+    """Relaxed, then exactly, then with no room for rounding."""
+    models = [(Kind.RELAXED, True), (Kind.SEPARATE, True)]
+    if problem.references:
+        models.append((Kind.SEPARATE, False))
+    for kind, is_bound in models:
         if not search.proved:
-            yield from _solve_with_cuts(search, problem, kind)
+            yield from _solve_with_cuts(search, build_model(problem, kind, is_bound=is_bound))
 
 
-def _solve_with_cuts(search: Search, problem: Problem, kind: Kind) -> Iterator[None]:
-    """Solve a model that bounds the answer, cutting as long as that changes anything."""
-    model = build_model(problem, kind)
+def _solve_with_cuts(search: Search, model: JointModel) -> Iterator[None]:
+    """Solve a model, cutting as long as that changes anything."""
     seen: list[Reading] = []
     for _ in range(ROUNDS_MAX):
         solution = search.solve(model)
@@ -131,7 +135,7 @@ def _solve_with_cuts(search: Search, problem: Problem, kind: Kind) -> Iterator[N
             return
         search.lower_bound(model, solution)
         readings = [read_part(model, part, solution.values) for part in model.parts]
-        found = [worth for reading in readings for worth in settle_parts(problem, reading.plan)]
+        found = [worth for reading in readings for worth in settle_parts(model.problem, reading.plan)]
         if search.consider(found):
             yield
         if search.proved or readings == seen or not add_cuts(model, readings):
@@ -144,7 +148,7 @@ def _solve_large(search: Search, problem: Problem) -> Iterator[None]:
     yield from _solve_whole(search, problem)
     yield from _solve_clusters(search, problem)
     yield from _solve_rest(search)
-    model = build_model(problem, Kind.RELAXED)
+    model = build_model(problem, Kind.RELAXED, is_bound=True)
     solution = search.solve(model)
     if solution is not None:
         search.lower_bound(model, solution)

@@ -32,6 +32,8 @@ Constraints
 
 Which of the rules that bind one bid hold depends on the `Kind`:
 
+Where the optimum is to be a bound the ceilings also leave room for the rounding of prices.
+
 - RELAXED: one part holds everything, and the rules that several bids could keep where one cannot
   (one price for all peers, time, self-match, a fee for every leg) are left out. Every set of feasible
   bids is a solution of at least its value, so the optimum is an upper bound.
@@ -104,6 +106,7 @@ class JointModel:
 
     Attributes
     ----------
+    is_bound : whether its optimum bounds every answer: then ceilings are loosened by what prices round up
     unit : micro-USDC per unit of money in the program
     margin : micro-USDC per reduced unit that ceilings are lowered by, to survive roundings
     purse : more money than can ever be in one place, in that unit
@@ -112,6 +115,7 @@ class JointModel:
 
     problem: Problem
     kind: Kind
+    is_bound: bool
     unit: int
     margin: int
     purse: float
@@ -134,12 +138,13 @@ class JointModel:
             yield from part.lots.values()
 
 
-def open_model(problem: Problem, kind: Kind, *, margin: int) -> JointModel:
+def open_model(problem: Problem, kind: Kind, *, margin: int = 0, is_bound: bool = False) -> JointModel:
     """The columns and the objective of a model; `router.constraints` adds the rows."""
     unit = _money_unit(problem)
     model = JointModel(
         problem=problem,
         kind=kind,
+        is_bound=is_bound,
         unit=unit,
         margin=margin,
         purse=(1 + most_cash(problem)) / unit,

@@ -95,8 +95,9 @@ class Search:
         return solution
 
     def lower_bound(self, model: JointModel, solution: Solution) -> None:
-        """Use the bound of a model that every answer is a solution of."""
-        self.bound = min(self.bound, int(solution.bound * model.unit) + 1)
+        """Use the bound of a model that every answer is a solution of; that of any other says nothing."""
+        if model.is_bound:
+            self.bound = min(self.bound, int(solution.bound * model.unit) + 1)
 
     def remaining(self, worths: Iterable[Worth]) -> Problem:
         """What some plans leave of the problem."""

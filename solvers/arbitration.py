@@ -61,7 +61,7 @@ def arbitrate(
     feasible = [each for each in judged if isinstance(each, FeasibleBid)]
     candidates = list_candidates(view.problem, feasible, bid_keys(view, read))
     capacities = joint_capacities(view.problem)
-    selection = choose_winners(candidates.values(), capacities, budget=auction.rules.winners_budget)
+    selection = choose_winners(candidates.values(), capacities, budget=auction.rules.choice_budget)
     won = frozenset(selection.winners)
     winners = sorted(
         (each for each in feasible if each.digest in won),

@@ -25,7 +25,7 @@ class Rules(Wire, frozen=True, kw_only=True):
     `fee_per_lot` is the protocol fee in micro-USDC per lot delivered; `lock_margin` (a ratio),
     `outage_us` and `skew_us` set a deal's deadlines; `bids_per_solver` is how many bids of one
     solver count; `winners_budget` is the deterministic time that CP-SAT may spend on choosing,
-    in thousandths of its unit, and a quarter of it once more on all rewards together;
+    in thousandths of its unit (each about 3 ms), and a quarter of it once more on all rewards together;
     `reward_share_bps` is the part of the protocol fees of a solver's winning fills that its reward may
     reach, always below the whole; `searches_max` is for how many orders of a round the market looks for
     what they could have got alone.
@@ -37,9 +37,14 @@ class Rules(Wire, frozen=True, kw_only=True):
     lock_margin: tuple[Positive, Positive] = (3, 2)
     outage_us: Count = 5_000_000
     skew_us: Count = 500_000
-    winners_budget: Positive = 4_000
+    winners_budget: Positive = 200
     reward_share_bps: Annotated[int, Meta(ge=0, lt=BPS)] = 5_000
     searches_max: Count = 400
+
+    @property
+    def choice_budget(self) -> int:
+        """`winners_budget` in the unit in which it is spent: millionths of CP-SAT's."""
+        return self.winners_budget * 1_000
 
     @property
     def timing(self) -> Timing:

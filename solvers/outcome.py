@@ -88,7 +88,7 @@ class Reward(Wire, frozen=True, kw_only=True):
 
     `without` is the best total score without its bids, `marginal` the total score less that, never
     negative; `cap` the most that the protocol fees of its own winning fills allow; `amount` is what it
-    gets if all its deals settle: 0 where either optimum is not `proved`.
+    gets if all its deals settle: 0 unless both optima are `proved` as far as its own winning bids reach.
     """
 
     solver: Id

@@ -6,6 +6,13 @@
                that its fills pay there, each rounded down
     amount   = min(marginal, cap) where both optima are proved, 0 otherwise
 
+Both optima are taken over the components in which the solver won (components of all bids that score, by
+`winners.split_components`). Everywhere else the two totals hold the same winners and cancel out, so that a
+choice that is not proved there costs the solver nothing; where it takes part and wins nothing it adds nothing
+either. A component grows by every bid that stands in two of them: a rival whose bid fills another's order
+beside one of a knapsack of its own can still take the proof from the reward of whoever wins that order, at
+the price of the collateral behind its orders.
+
 Marginal and cap are cut at 2^53 - 1, the largest number on the wire. A reward is never negative, all
 rewards together are less than the fees of the round, and a bid that wins nothing earns nothing and adds
 nothing. The house is never rewarded. It is no defence against false names: bids that need each other,
@@ -17,10 +24,9 @@ The amount comes out of the protocol fees in proportion to what each chain of ea
 and the part of a place is the whole micro-USDC that fall on it: floor(amount * rooms up to and with it
 / all rooms) less the same without it. Parts add up to the amount, and none exceeds its room.
 
-Only components of the choice in which the solver won are solved again: in any other its bids had lost,
-and taking losers away changes no optimum. A round must be decided soon after its window, so all re-solves
-together have a quarter of the budget of the choice, solvers by name, an even part of what is left for
-each. Where the choice itself is not proved nothing is searched again, and `without` is found greedily.
+A round must be decided soon after its window, so all re-solves together have a quarter of the budget of
+the choice, solvers by name, an even part of what is left for each. For a solver in whose components the
+choice itself is not proved nothing is searched again, and `without` is found greedily.
 
 Source: the marginal contribution of the Vickrey-Clarke-Groves mechanism; CoW Protocol caps it likewise
 by its protocol fees, but with a greedy choice of winners it can be negative there.
@@ -40,7 +46,6 @@ from solvers.verification import FeasibleBid
 from solvers.winners import (
     Candidate,
     Selection,
-    Total,
     choose_greedily,
     find_best_total,
     split_components,
@@ -79,6 +84,15 @@ class Contest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Without:
+    """The best total score found without a solver, whether both optima are proved, and the budget used."""
+
+    score: int
+    proved: bool
+    used: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rewards:
     """A row for each winning solver, by name, and what each winning bid's deal pays, by digest and chain."""
 
@@ -92,7 +106,7 @@ def reward_winners(
     """The rewards of a round; `winners` are the winning bids in the order of their deals."""
     rows: list[Reward] = []
     parts: defaultdict[str, list[ChainAmount]] = defaultdict(list)
-    totals = totals_without(contest, budget=floor_div(rules.winners_budget, BUDGET_DENOMINATOR))
+    totals = totals_without(contest, budget=floor_div(rules.choice_budget, BUDGET_DENOMINATOR))
     for solver in contest.rewarded:
         without = totals[solver]
         own = [each for each in winners if each.bid.solver == solver]
@@ -104,15 +118,19 @@ def reward_winners(
     return Rewards(rows=tuple(rows), parts={digest: tuple(each) for digest, each in parts.items()})
 
 
-def totals_without(contest: Contest, *, budget: int) -> dict[str, Total]:
+def totals_without(contest: Contest, *, budget: int) -> dict[str, Without]:
     """The best total score without the bids of each rewarded solver, by its name."""
-    components = _components_won(contest)
-    budget = budget if contest.selection.proved else NO_BUDGET
-    totals: dict[str, Total] = {}
-    for index, solver in enumerate(contest.rewarded):
-        left = floor_div(budget, len(contest.rewarded) - index)
-        totals[solver] = _total_without(contest, solver, components[solver], left)
-        budget -= min(budget, totals[solver].used)
+    fields = _fields_won(contest)
+    provable = sum(field.isdisjoint(contest.selection.unproved) for field in fields.values())
+    totals: dict[str, Without] = {}
+    for solver, field in fields.items():
+        rest = _fill_rest(contest, solver, field)
+        if field.isdisjoint(contest.selection.unproved):
+            totals[solver] = _search_without(contest, rest, floor_div(budget, provable))
+            provable -= 1
+            budget -= totals[solver].used
+        else:
+            totals[solver] = Without(score=rest.score, proved=False, used=0)
     return totals
 
 
@@ -133,22 +151,21 @@ def split_reward(amount: int, rooms: Mapping[Place, int]) -> dict[Place, int]:
     return parts
 
 
-def _reward(solver: str, selection: Selection, without: Total, *, cap: int) -> Reward:
+def _reward(solver: str, selection: Selection, without: Without, *, cap: int) -> Reward:
     marginal = min(WIRE_MAX, max(0, selection.score - without.score))
     cap = min(WIRE_MAX, cap)
-    proved = selection.proved and without.proved
     return Reward(
         solver=solver,
         without=without.score,
         marginal=marginal,
         cap=cap,
-        amount=min(marginal, cap) if proved else 0,
-        proved=proved,
+        amount=min(marginal, cap) if without.proved else 0,
+        proved=without.proved,
     )
 
 
-def _components_won(contest: Contest) -> dict[str, list[Sequence[Candidate]]]:
-    """The components in which each rewarded solver has a winning bid.
+def _fields_won(contest: Contest) -> dict[str, frozenset[str]]:
+    """The digests of all bids in the components in which each rewarded solver has a winning bid.
 
     They are those of all bids, dominated ones too: without the solver these may count again.
     """
@@ -156,30 +173,49 @@ def _components_won(contest: Contest) -> dict[str, list[Sequence[Candidate]]]:
     scoring = sorted(
         (each for each in contest.candidates.values() if each.score > 0), key=lambda each: each.digest
     )
-    components: defaultdict[str, list[Sequence[Candidate]]] = defaultdict(list)
+    fields = dict.fromkeys(contest.rewarded, frozenset[str]())
     for component in split_components(scoring, contest.capacities):
-        for solver in sorted({contest.solvers[each.digest] for each in component if each.digest in won}):
-            components[solver].append(component)
-    return components
+        digests = frozenset(each.digest for each in component)
+        for solver in {contest.solvers[digest] for digest in digests & won} & fields.keys():
+            fields[solver] |= digests
+    return fields
 
 
-def _total_without(
-    contest: Contest, solver: str, components: Sequence[Sequence[Candidate]], budget: int
-) -> Total:
-    """The best total of everybody else: what was won elsewhere stays, the rest is solved again."""
-    selection, won = contest.selection, set(contest.selection.winners)
-    here = [each for component in components for each in component]
-    elsewhere = selection.score - sum(each.score for each in here if each.digest in won)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rest:
+    """Everybody else's bids in a solver's field, which of them fit, and the score of what is outside."""
+
+    others: Sequence[Candidate]
+    filled: frozenset[int]
+    outside: int
+
+    @property
+    def score(self) -> int:
+        """The total with the places that are left filled greedily."""
+        return self.outside + sum(self.others[place].score for place in self.filled)
+
+
+def _fill_rest(contest: Contest, solver: str, field: frozenset[str]) -> _Rest:
+    """What was won stays, and what the solver leaves is filled greedily."""
+    won = set(contest.selection.winners)
+    here = [contest.candidates[digest] for digest in sorted(field)]
     others = [each for each in here if contest.solvers[each.digest] != solver]
     stayed = frozenset(place for place, each in enumerate(others) if each.digest in won)
-    filled = choose_greedily(others, contest.capacities, first=stayed)
-    score = elsewhere + sum(others[place].score for place in filled)
-    if selection.proved and score == selection.score:
+    return _Rest(
+        others=others,
+        filled=choose_greedily(others, contest.capacities, first=stayed),
+        outside=contest.selection.score - sum(each.score for each in here if each.digest in won),
+    )
+
+
+def _search_without(contest: Contest, rest: _Rest, budget: int) -> Without:
+    """The best total of everybody else, where the choice is proved."""
+    if rest.score == contest.selection.score:
         # Nothing can score more than everybody together: most often a rival has sent the same bid.
-        return Total(score=score, bound=score, used=0)
-    known = {others[place].digest for place in filled}
-    found = find_best_total(others, contest.capacities, budget=budget, known=known)
-    return Total(score=elsewhere + found.score, bound=elsewhere + found.bound, used=found.used)
+        return Without(score=rest.score, proved=True, used=0)
+    known = {rest.others[place].digest for place in rest.filled}
+    found = find_best_total(rest.others, contest.capacities, budget=budget, known=known)
+    return Without(score=rest.outside + found.score, proved=found.proved, used=found.used)
 
 
 def _rooms(problem: Problem, deals: Sequence[FeasibleBid], share_bps: int) -> dict[Place, int]:

@@ -11,14 +11,20 @@ have none.
 
 The key that breaks ties is the first 32 bits (0 is read as 1) of the SHA-256 of the canonical JSON of
 ``[content hash of the auction, sorted digests of all sealed bids, the bid without its name]``, sealed
-bids that do not count included. So no key is known before the window has closed, and another name for
-the same bid does not change it.
+bids that do not count included, every list of the bid in the order of its entries' canonical JSON: their
+order decides nothing. So no key is known before the window has closed, and neither another name for the same
+bid nor its lists in another order is another ticket in the draw.
+
+What remains: bids that do different things for the same score have a ticket each, up to the number of
+bids that count. Where a solver can split its fee over several chains otherwise, take equally dear lots from
+another offer or send cash another way, it can send many. Identical bids of two solvers have a ticket each.
 """
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -29,6 +35,8 @@ from solvers.errors import FormatError
 from solvers.outcome import HOUSE, Numbers, Submission
 from solvers.reasons import BidReason
 from solvers.view import AuctionView
+
+Entry = TypeVar("Entry")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +135,28 @@ def bid_keys(view: AuctionView, read: Sequence[SealedBid | Refused]) -> dict[str
 
 
 def _bid_key(beginning: "hashlib._Hash", bid: Bid) -> int:
-    content = msgspec.to_builtins(bid)
+    content = msgspec.to_builtins(_in_order(bid))
     del content["bid"]
     beginning.update(b"," + encode(content) + b"]")
     return max(1, int(beginning.hexdigest()[:8], 16))
+
+
+def _in_order(bid: Bid) -> Bid:
+    """The same bid with each of its lists in order."""
+    fills = (
+        each if each.delivery is UNSET else msgspec.structs.replace(each, delivery=_sorted(each.delivery))
+        for each in bid.fills
+    )
+    pools = (msgspec.structs.replace(each, assets=_sorted(each.assets)) for each in bid.pools)
+    return msgspec.structs.replace(
+        bid,
+        fills=_sorted(fills),
+        trades=_sorted(bid.trades),
+        transfers=_sorted(bid.transfers),
+        pools=_sorted(pools),
+        fee=_sorted(bid.fee),
+    )
+
+
+def _sorted(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    return tuple(sorted(entries, key=encode))

@@ -18,8 +18,9 @@ is better, also by the tie rule. Many solvers send the same bid, so this leaves 
 The problem falls into components that share no claim and no resource that could be over-used; sums,
 sorted lists and so the tie rule fall apart with it (all keys are positive). A component whose bids all
 share one claim has the best of them as its winner. Any other goes to CP-SAT, one worker, a fixed
-seed and a deterministic budget, with the greedy choice as a hint: all of it repeats exactly. The proof
-covers the score; ties are broken within what is left of the budget.
+seed and a deterministic budget, with the greedy choice as a hint: all of it repeats exactly. Each of these
+has an even share of what the smaller ones have left of the budget, so that a hard one costs no other its
+proof. The proof covers the score; ties are broken within what is left of the share.
 
 `find_best_total` answers how much some bids can score at best, and not by which: no ties are broken.
 
@@ -27,7 +28,7 @@ Source: weighted set packing; without a greedy hint CP-SAT came out far below gr
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Final
@@ -40,7 +41,7 @@ from chains.units import floor_div
 Weights = Sequence[int]
 """One integer per bid of a component, in the component's order."""
 
-BUDGET_UNIT: Final = 1_000
+BUDGET_UNIT: Final = 1_000_000
 """Budget per unit of CP-SAT's deterministic time."""
 
 SUM_MAX: Final = 2**61
@@ -69,12 +70,21 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """The winners' digests, sorted, their total score, and the proved upper bound of any total."""
+    """The winners' digests, sorted, their total score, and the proved upper bound of any total.
+
+    `unproved` are the digests of all bids, winners or not, of the components in which a better set may
+    have been missed.
+    """
 
     winners: tuple[str, ...]
     score: int
     bound: int
-    proved: bool
+    unproved: frozenset[str] = frozenset()
+
+    @property
+    def proved(self) -> bool:
+        """Whether no set does better."""
+        return self.score == self.bound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,19 +122,21 @@ def choose_winners(
     """Choose the set of bids with the greatest total score.
 
     `candidates` come in any order, with different digests; `capacities` holds the joint amount of
-    every resource that is used; `budget` is for everything together, in thousandths of a unit of
+    every resource that is used; `budget` is for everything together, in millionths of a unit of
     CP-SAT's deterministic time.
     """
     components = split_components(remove_dominated(candidates, capacities), capacities)
     winners: list[str] = []
+    unproved: list[str] = []
     score = bound = 0
-    for index, component in enumerate(components):
-        answer = _choose(component, capacities, floor_div(budget, len(components) - index))
-        budget -= min(budget, answer.used)
+    for component, answer in _solve_apart(
+        components, lambda component, share: _choose(component, capacities, share), budget=budget
+    ):
         winners += (component[position].digest for position in answer.chosen)
+        unproved += () if answer.proved else (each.digest for each in component)
         score += answer.value
         bound += answer.bound
-    return Selection(winners=tuple(sorted(winners)), score=score, bound=bound, proved=score == bound)
+    return Selection(winners=tuple(sorted(winners)), score=score, bound=bound, unproved=frozenset(unproved))
 
 
 def find_best_total(
@@ -140,11 +152,12 @@ def find_best_total(
     """
     components = split_components(remove_dominated(candidates, capacities), capacities)
     score = bound = used = 0
-    for index, component in enumerate(components):
-        left = floor_div(budget - used, len(components) - index)
-        best = _best_alone(component)
-        answer = best or _search_best(component, capacities, left, known)[0]
-        used += min(left, answer.used)
+    for _, answer in _solve_apart(
+        components,
+        lambda component, share: _search_best(component, capacities, share, known)[0],
+        budget=budget,
+    ):
+        used += answer.used
         score += answer.value
         bound += answer.bound
     return Total(score=score, bound=bound, used=used)
@@ -198,10 +211,27 @@ def split_components(pool: Sequence[Candidate], capacities: Mapping[str, int]) -
     return [tuple(pool[position] for position in group) for group in sorted(groups, key=len)]
 
 
+def _solve_apart(
+    components: Iterable[Sequence[Candidate]],
+    solve: Callable[[Sequence[Candidate], int], Answer],
+    *,
+    budget: int,
+) -> Iterator[tuple[Sequence[Candidate], Answer]]:
+    """The answer to each component; `solve` has one to search in, and its share of the budget."""
+    hard: list[Sequence[Candidate]] = []
+    for component in components:
+        alone = _best_alone(component)
+        if alone is None:
+            hard.append(component)
+        else:
+            yield component, alone
+    for index, component in enumerate(hard):
+        answer = solve(component, floor_div(budget, len(hard) - index))
+        budget -= answer.used
+        yield component, answer
+
+
 def _choose(component: Sequence[Candidate], capacities: Mapping[str, int], budget: int) -> Answer:
-    alone = _best_alone(component)
-    if alone is not None:
-        return alone
     answer, search = _search_best(component, capacities, budget)
     if not answer.proved:
         return answer

@@ -6,9 +6,10 @@ again in integers before anything is said about the record.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
+import networkx as nx
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
@@ -43,6 +44,23 @@ def capacities_used(sheet: Sheet, bid: Bid) -> dict[tuple[str, ...], tuple[int, 
         used[kind, bridge.id] += transfer.amount
         there[kind, bridge.id] = bridge.capacity_cash if kind == "cash" else bridge.capacity_lots
     return {name: (amount, there[name]) for name, amount in used.items()}
+
+
+def split_rivals(sheet: Sheet, bids: Mapping[str, Bid]) -> list[frozenset[str]]:
+    """Groups of bids, by digest, none of which can take anything from a bid of another group."""
+    users: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
+    used: defaultdict[tuple[str, ...], int] = defaultdict(int)
+    there: dict[tuple[str, ...], int] = {}
+    for digest, bid in bids.items():
+        for name, (amount, most) in capacities_used(sheet, bid).items():
+            users[name].append(digest)
+            used[name] += amount
+            there[name] = most
+    groups: nx.utils.UnionFind[str] = nx.utils.UnionFind(bids)
+    for name, digests in users.items():
+        if used[name] > there[name]:
+            groups.union(*digests)
+    return [frozenset(group) for group in groups.to_sets()]
 
 
 def check_compatible(sheet: Sheet, bids: Sequence[Bid], rule: str) -> None:

@@ -5,19 +5,24 @@ HiGHS for every rewarded solver (see `optimum`). Of each chain of each of its de
 most the rules' part of the protocol fees paid there; between these places it is shared out in proportion,
 by the whole micro-USDC that fall on each when their parts are laid end to end, in the outcome's order.
 
-A `without` that is too low would make a reward too great, and is refused whenever HiGHS finds a set
-that scores more. One that is too high costs the solver; it is refused beyond what HiGHS's floats leave
-open, one part in a thousand million of the greatest score. Where a proof is missing nothing is paid.
+Only the bids that compete, directly or through others, with one by which the solver won are asked for: no
+other one could stand or fall with the solver's. A `without` that is too low would make a reward too great,
+and is refused whenever HiGHS finds a set that scores more. One that is too high costs the solver; it is
+refused beyond what HiGHS's floats leave open, one part in a thousand million of the greatest score.
+
+Where a proof is missing nothing is paid. A choice that is not proved may still be the best among the bids
+that compete with a solver's: then HiGHS must find none better among them, and there must be others for which
+the proof is missing.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from math import floor
 from typing import Final
 
 from chains.units import WIRE_MAX
-from intents.verifying.optimum import best_total
+from intents.verifying.optimum import best_total, split_rivals
 from intents.verifying.outcomes import Pool
 from intents.verifying.sheet import Sheet, require
 from solvers.outcome import HOUSE, Deal, Outcome, Reward
@@ -35,27 +40,43 @@ def check_rewards(sheet: Sheet, outcome: Outcome, pool: Pool) -> None:
     meant = sorted({deal.solver for deal in outcome.deals} - {HOUSE})
     require(names == meant, "reward_solvers", f"{names}, not {meant}")
     rows = {row.solver: row for row in outcome.rewards}
+    rivals = split_rivals(sheet, {digest: each.bid for digest, each in pool.items() if each.judged.score})
+    reach = {solver: _reach(outcome, rivals, solver) for solver in rows}
     for solver, row in rows.items():
-        _check_without(sheet, outcome, pool, row)
+        _check_without(sheet, outcome, {digest: pool[digest] for digest in sorted(reach[solver])}, row)
         rooms = _rooms(sheet, pool, (deal for deal in outcome.deals if deal.solver == solver))
         _check_amount(outcome, row, cap=min(WIRE_MAX, sum(rooms.values())))
         _check_parts(outcome, row, rooms)
+    proved = frozenset[str]().union(*(reach[solver] for solver, row in rows.items() if row.proved))
+    open_ones = frozenset[str]().union(*rivals) - proved
+    require(
+        outcome.choice.proved or bool(open_ones), "reward_proved", "the choice is not proved anywhere else"
+    )
     for deal in outcome.deals:
         require(
             deal.solver in rows or not deal.reward, "reward_parts", f"deal {deal.deal} is of {deal.solver}"
         )
 
 
+def _reach(outcome: Outcome, rivals: Sequence[frozenset[str]], solver: str) -> frozenset[str]:
+    """The digests of all bids that compete, directly or through others, with a winning one of a solver."""
+    won = {deal.digest for deal in outcome.deals if deal.solver == solver}
+    return frozenset[str]().union(*(group for group in rivals if group & won))
+
+
 def _check_without(sheet: Sheet, outcome: Outcome, pool: Pool, row: Reward) -> None:
-    others = [(each.bid, each.judged.score) for each in pool.values() if each.bid.solver != row.solver]
-    best = best_total(sheet, others)
+    """Compare with the best of everybody; `pool` holds what the solver's winning bids compete with."""
+    chosen = sum(deal.score for deal in outcome.deals if deal.digest in pool)
+    everyone = [(each.bid, each.judged.score) for each in pool.values()]
+    others = [(bid, score) for bid, score in everyone if bid.solver != row.solver]
+    best = outcome.choice.score - chosen + best_total(sheet, others)
     slack = max((score for _, score in others), default=0) // PRECISION
     found = f"{row.solver}: {row.without}, and others' bids worth {best} fit"
     require(row.without <= best + slack, "reward_without", found)
     require(best <= row.without or not row.proved, "reward_without", found)
-    require(
-        outcome.choice.proved or not row.proved, "reward_proved", f"{row.solver}: the choice is not proved"
-    )
+    if row.proved and not outcome.choice.proved:
+        most = best_total(sheet, everyone)
+        require(most <= chosen, "reward_proved", f"{row.solver}: {chosen} was chosen, {most} fits")
 
 
 def _check_amount(outcome: Outcome, row: Reward, *, cap: int) -> None:

@@ -81,7 +81,7 @@ class Pool:
 
     @property
     def budget(self) -> int:
-        return self.view.auction.rules.winners_budget
+        return self.view.auction.rules.choice_budget
 
     def choose(self) -> Selection:
         """The market's own choice."""

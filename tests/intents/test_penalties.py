@@ -63,7 +63,7 @@ def make_deal(*fills: tuple[str, int], solver: str = "ann") -> Deal:
     )
 
 
-def make_record(*refusals: tuple[Refusal, int], prepared_us: int = 0) -> DealRecord:
+def make_record(*refusals: tuple[Refusal, int], in_time: bool = True) -> DealRecord:
     """An aborted deal of which so many legs refused, each at its instant."""
     legs = tuple(LegPlan(chain=chain, transfers=(), lots=()) for chain in ("east", "hub"))
     deadlines = Deadlines(lock_by_us=90 * MICRO, decide_by_us=DECIDE_BY_US, release_by_us=110 * MICRO)
@@ -71,7 +71,7 @@ def make_record(*refusals: tuple[Refusal, int], prepared_us: int = 0) -> DealRec
     records = {chain: LegRecord() for chain in plan.chains}
     for record, (refusal, at_us) in zip(records.values(), refusals, strict=False):
         record.refusal, record.answered_us = refusal, at_us
-    return DealRecord(hub=HubDeal(plan, state=DealState.CLOSED), legs=records, prepared_us=prepared_us)
+    return DealRecord(hub=HubDeal(plan, state=DealState.CLOSED), legs=records, prepared_us=0, in_time=in_time)
 
 
 OWN_OFFER = Refusal(text="gone", offer=f"hub-stock/{CALL}/sell/7000000/1")
@@ -112,9 +112,9 @@ def test_a_fault_costs_what_the_owners_lost_and_any_abort_the_fee() -> None:
 
 def test_a_deal_that_the_market_handed_in_too_late_costs_nothing() -> None:
     deal = make_deal((ALICE, 700))
-    for prepared_us, due in ((DECIDE_BY_US - 1, 50), (DECIDE_BY_US, 0)):
-        record = make_record(prepared_us=prepared_us)
-        assert penalty_due(deal, record, abort_fee=50, is_own_fault=False) == due
+    for own, due in ((False, 50), (True, 700)):
+        assert penalty_due(deal, make_record(), abort_fee=50, is_own_fault=own) == due
+        assert penalty_due(deal, make_record(in_time=False), abort_fee=50, is_own_fault=own) == 0
 
 
 def paid(deal: Deal, amount: int) -> dict[str, int]:
@@ -268,11 +268,23 @@ def test_a_solver_without_a_bond_and_the_house_pay_nothing() -> None:
         assert run.engine.solvers.of(sender).penalties == 0
 
 
-def test_a_market_that_decides_too_late_asks_for_nothing() -> None:
-    run = bonded_run(make_spec())
-    outcome = trade(run, late_us=60 * MICRO)
-    assert settle(run, outcome, DealState.CLOSED) == {}
-    assert run.engine.bond_of("greedy") == BOND
+@pytest.mark.parametrize("away", [False, True])
+def test_however_late_the_market_hands_a_deal_in_an_honest_solver_pays_nothing(away: bool) -> None:
+    """Nothing is missing anywhere: a deal settles, or it fails for the market's delay alone."""
+    spec = make_spec()
+    if away:
+        spec = replace(spec, venues=tuple(venue for venue in spec.venues if venue.chain == "east"))
+    states = []
+    for late_us in range(0, 20 * MICRO, MICRO // 2):
+        run = bonded_run(spec)
+        outcome = trade(run, late_us=late_us)
+        assert {len(deal.chains) for deal in outcome.deals} == {1 + away}
+        run.settle_all()
+        assert run.engine.bond_of("greedy") == BOND, late_us
+        for deal in outcome.deals:
+            record = run.engine.world.deals[deal.deal]
+            states.append((record.state, record.prepared_us < deal.lock_by_us))
+    assert set(states) == {(DealState.SETTLED, True), (DealState.CLOSED, True), (DealState.CLOSED, False)}
 
 
 def test_a_market_without_an_abort_fee_takes_it_from_nobody() -> None:

@@ -1,6 +1,5 @@
 """Replay: recorded auctions come out as they were recorded, and where they do not, it says where."""
 
-from itertools import combinations
 from typing import Any
 
 import msgspec
@@ -15,7 +14,8 @@ from solvers.auction import Rules
 from solvers.codec import encode
 from solvers.outcome import HOUSE
 from solvers.reference import with_reference
-from tests.builders import CALL, HIGH, LATER, PUT, make_auction, make_bid, make_offer, make_order
+from tests.builders import free_market
+from tests.knapsacks import draw_knapsack
 from tests.market_run import STRATEGIES, Recorded, recorded_run, submit
 from tests.withheld_rewards import withhold_rewards
 
@@ -106,28 +106,19 @@ def test_other_house_bids_are_a_difference(recorded: Recorded) -> None:
 
 
 def contended() -> RecordedAuction:
-    """Two chains of four orders; any two of one chain are cheaper together, and nobody can tell which."""
-    series = (CALL, HIGH, PUT, LATER)
-    chains = ("hub", "east")
-    bare = make_auction(
-        orders=tuple(
-            make_order(f"{at}-{leg}", {leg: 1}, 2_000_000, chain=at) for at in chains for leg in series
-        ),
-        offers=tuple(make_offer(f"{at}-book", leg, "sell", 1_000_000, 9) for at in chains for leg in series),
-        bridges=(),
-        rules=Rules(winners_budget=1),
+    """A knapsack of bids, with hardly any time to choose from it."""
+    knapsack = draw_knapsack()
+    bare = free_market(
+        orders=knapsack.orders,
+        offers=knapsack.offers,
+        series=knapsack.series,
+        rules=Rules(fee_per_lot=1, winners_budget=1),
     )
     auction, house = with_reference(bare)
-    pairs = [
-        make_bid(
-            {f"{at}-{leg}": 1 for leg in pair},
-            {f"{at}-book/{leg}/sell/1000000": 1 for leg in pair},
-            bid=f"{at} {pair}",
-        )
-        for at in chains
-        for pair in combinations(series, 2)
-    ]
-    sent = (*(submit(HOUSE, 0, bid) for bid in house), *(submit("alice", 1, bid) for bid in pairs))
+    sent = (
+        *(submit(HOUSE, 0, bid) for bid in house),
+        *(submit(bid.solver, 1, bid) for bid in knapsack.bids),
+    )
     return RecordedAuction(file=encode(auction), submissions=sent, outcome=encode(arbitrate(auction, sent)))
 
 

@@ -50,9 +50,11 @@ def exact_ceilings(problem: Problem, fills: dict[str, int], reference: Reference
     return reference_ceiling(low, units, reference) * units, units
 
 
-def modelled_ceilings(problem: Problem, fills: dict[str, int], kind: Kind) -> float:
+def modelled_ceilings(
+    problem: Problem, fills: dict[str, int], kind: Kind, *, is_bound: bool = False
+) -> float:
     """The most that the rows let the fills pay together."""
-    model = open_model(problem, kind, margin=0)
+    model = open_model(problem, kind, is_bound=is_bound)
     part = model.parts[0]
     ((column,),) = add_ceilings(model, part).values()
     _fix_fills(model, fills)
@@ -91,15 +93,24 @@ def test_rows_allow_what_the_exact_ceilings_allow(batch: int) -> None:
             assert exact - units - 0.01 < found < exact + 0.01, f"seed {seed}: {fills}"
 
 
+def test_rows_that_bound_leave_room_for_the_rounding_and_no_more() -> None:
+    for seed in range(12):
+        problem = random_peers(seed)
+        for fills in possible_fills(problem):
+            exact, units = exact_ceilings(problem, fills, problem.references.get(KEY))
+            found = modelled_ceilings(problem, fills, Kind.POOLED, is_bound=True)
+            assert exact - 0.01 < found < exact + units + 0.01, f"seed {seed}: {fills}"
+
+
 def test_relaxed_rows_never_allow_less() -> None:
     """So the relaxed optimum bounds that of every bid, though peers may pay different prices there."""
     apart = 0
     for seed in range(15):
         problem = random_peers(seed)
         for fills in possible_fills(problem):
-            exact, units = exact_ceilings(problem, fills, problem.references.get(KEY))
-            found = modelled_ceilings(problem, fills, Kind.RELAXED)
-            assert found > exact - units - 0.01, f"seed {seed}: {fills}"
+            exact, _ = exact_ceilings(problem, fills, problem.references.get(KEY))
+            found = modelled_ceilings(problem, fills, Kind.RELAXED, is_bound=True)
+            assert found > exact - 0.01, f"seed {seed}: {fills}"
             apart += found > exact + 1
     assert apart
 

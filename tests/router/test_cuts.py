@@ -17,7 +17,7 @@ def test_cuts_only_lower_the_bound_and_never_below_the_best_set_of_bids() -> Non
     for seed in SEEDS:
         problem = tiny_problem(seed)
         best = best_total(problem)
-        model = build_model(problem, Kind.RELAXED)
+        model = build_model(problem, Kind.RELAXED, is_bound=True)
         model.program.require_whole(model.flows())
         before = float("inf")
         for _ in range(ROUNDS_MAX):

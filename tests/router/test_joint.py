@@ -4,18 +4,21 @@ import numpy as np
 import pytest
 
 from chains.units import USDC
-from router import backend
+from router import backend, joint
 from router.greedy import clear_greedily
 from router.joint import JointAnswer, improve_jointly, solve_jointly
 from router.problem import Plan, Problem
 from solvers.auction import Auction
 from solvers.problem import to_problem
 from solvers.reference import with_reference
+from solvers.verification import FeasibleBid, verify_bid
+from solvers.view import view_auction
 from tests.builders import (
     CALL,
     HIGH,
     free_market,
     make_auction,
+    make_bid,
     make_bridge,
     make_chain,
     make_offer,
@@ -190,6 +193,7 @@ def test_without_time_the_seed_stands() -> None:
     problem = to_problem(random_auction(3))
     seeded = greedy_plans(problem)
     answer = solve_jointly(problem, time_limit_s=0, seed_plans=seeded)
+    assert answer.plans
     assert {*answer.plans} <= {*seeded}
     assert solve_jointly(problem, time_limit_s=0).plans == ()
 
@@ -202,6 +206,27 @@ def test_a_seed_that_is_not_sound_or_does_not_fit_is_left_out() -> None:
     winning = Plan(fills=(("a", 2),), trades=((offers[0].id, 2),))
     answer = solve_jointly(to_problem(auction), time_limit_s=0, seed_plans=(losing, winning, winning))
     assert answer.plans == (winning,)
+
+
+@pytest.mark.parametrize("separate_max", [4, 0])
+def test_a_plan_that_the_rounding_of_its_reference_pays_for_is_never_proved_impossible(
+    separate_max: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Units at 10, 90,000 and 90,000 average to 60,003.3; each may pay 60,004, and that is what it costs."""
+    monkeypatch.setattr(joint, "SEPARATE_MAX", separate_max)
+    auction = free_market(
+        orders=(make_order("a", {CALL: 1}, 90_000, units=3, min_units=3),),
+        offers=(make_offer("hub-book", CALL, "sell", 60_004, 3),),
+        reference=(make_reference("hub", {CALL: 1}, units=1, price=10),),
+    )
+    possible = verify_bid(view_auction(auction), make_bid({"a": 3}, {f"hub-book/{CALL}/sell/60004": 3}))
+    assert isinstance(possible, FeasibleBid)
+    answer = solve_jointly(to_problem(auction), time_limit_s=30)
+    assert answer.value <= possible.score == 89_988 <= answer.bound
+    if separate_max:
+        assert (answer.value, answer.proved) == (89_988, True)
+    else:
+        assert answer.proved == (answer.value == 89_988)
 
 
 def test_two_back_ends_agree(monkeypatch: pytest.MonkeyPatch) -> None:

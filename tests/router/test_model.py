@@ -12,7 +12,7 @@ SEEDS = range(60)
 
 
 def solve(problem: Problem, kind: Kind) -> tuple[JointModel, Solution]:
-    model = build_model(problem, kind)
+    model = build_model(problem, kind, is_bound=kind is Kind.RELAXED)
     model.program.require_whole(model.flows())
     solution, _ = solve_program(model.program, time_limit_s=60, absgap=0.4 / model.unit)
     assert solution is not None

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from solvers.arbitration import arbitrate, installed_versions
 from solvers.auction import Auction, Rules
-from solvers.bid import Bid
+from solvers.bid import Bid, Fee, Fill, Pool, Trade, Transfer
 from solvers.codec import digest, encode
 from solvers.outcome import HOUSE, BidRecord, Numbers, Outcome, SolverReport, Submission
 from solvers.reasons import BidReason, OrderReason
@@ -176,6 +176,33 @@ def test_key_depends_on_all_sealed_bids_and_not_on_the_name() -> None:
     assert key(ANN, BEN) != key(ANN, BOTH)
     assert key(ANN, named) == key(named, ANN)
     assert key(ANN, replace(ANN, solver="bob")) != key(replace(ANN, solver="bob"), ANN)
+
+
+def test_the_order_of_a_bids_lists_is_no_further_ticket() -> None:
+    """Fills, trades, transfers, pools and fees, and what a pool and a delivery hold."""
+    view = view_auction(small_auction())
+    assets = (("USDC", 1), (CALL, 2))
+    full = Bid(
+        auction=ANN.auction,
+        solver="ann",
+        bid="full",
+        fills=(Fill(intent="a", units=1, delivery=assets), Fill(intent="b", units=2)),
+        trades=(Trade(offer="one", lots=10), Trade(offer="two", lots=9)),
+        transfers=(Transfer(bridge="x", asset="USDC", amount=2), Transfer(bridge="x", asset=CALL, amount=1)),
+        pools=(
+            Pool(chain="hub", underlying="BTC", expiry=1, assets=assets),
+            Pool(chain="east", underlying="BTC", expiry=1, assets=()),
+        ),
+        fee=(Fee(chain="hub", amount=1), Fee(chain="east", amount=2)),
+    )
+    lists = ("fills", "trades", "transfers", "pools", "fee")
+    turned = [replace(full, **{name: getattr(full, name)[::-1]}) for name in lists]
+    turned.append(replace(full, fills=(replace(full.fills[0], delivery=assets[::-1]), full.fills[1])))
+    turned.append(replace(full, pools=(replace(full.pools[0], assets=assets[::-1]), full.pools[1])))
+    assert len({each.digest for each in (full, *turned)}) == 8
+    keys = bid_keys(view, [read_submission(view, send(each)) for each in (full, *turned)])
+    assert len(keys) == 8
+    assert len(set(keys.values())) == 1
 
 
 def test_same_bid_under_two_names_wins_once_by_the_smaller_digest() -> None:

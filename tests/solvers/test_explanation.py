@@ -154,7 +154,7 @@ def test_whoever_scores_more_than_those_in_its_way_wins() -> None:
             again = choose_winners(
                 [*(each for each in pool.candidates.values() if each.digest != digest), better],
                 pool.capacities,
-                budget=auction.rules.winners_budget,
+                budget=auction.rules.choice_budget,
             )
             assert digest in again.winners
     assert raised > 200
@@ -163,7 +163,7 @@ def test_whoever_scores_more_than_those_in_its_way_wins() -> None:
 def decided_pool(auction: Auction, bids: list[Bid]) -> Pool:
     """What a round of these bids is explained from, with the best set for its winners."""
     pool = open_pool(auction, submit(bids))
-    chosen = choose_winners(pool.candidates.values(), pool.capacities, budget=auction.rules.winners_budget)
+    chosen = choose_winners(pool.candidates.values(), pool.capacities, budget=auction.rules.choice_budget)
     assert chosen.proved
     winners = sorted(chosen.winners, key=lambda digest: (-pool.bids[digest].score, digest))
     return replace(pool, winners={digest: f"deal {place}" for place, digest in enumerate(winners)})

@@ -77,6 +77,9 @@ def naive_key(auction: Auction, bids: list[Bid], bid: Bid) -> int:
     content_hash = hashlib.sha256(canonical({**plain, "marks": []})).hexdigest()
     digests = sorted(hashlib.sha256(canonical(json.loads(encode(each)))).hexdigest() for each in bids)
     content = {name: value for name, value in json.loads(encode(bid)).items() if name != "bid"}
+    for value in content.values():
+        if isinstance(value, list):
+            value.sort(key=canonical)
     return int(hashlib.sha256(canonical([content_hash, digests, content])).hexdigest()[:8], 16)
 
 

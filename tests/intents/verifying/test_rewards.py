@@ -18,6 +18,7 @@ from solvers.bid import Bid
 from solvers.codec import encode
 from solvers.outcome import HOUSE, Outcome
 from tests.builders import CALL, free_market, make_bid, make_offer, make_order
+from tests.knapsacks import draw_knapsack
 from tests.market_run import submit
 from tests.random_markets import random_auction, random_bids
 from tests.settled_deals import plan_deals
@@ -223,6 +224,47 @@ def test_an_unproved_round_that_pays_nothing_passes() -> None:
     row(plain, "ann")["without"] = plain["choice"]["score"] + 1
     row(plain, "ann")["marginal"] = 0
     with pytest.raises(VerificationError, match="reward_without"):
+        judge(shared_auction(), shared_bids(), msgspec.convert(plain, Outcome))
+
+
+def besieged() -> tuple[Auction, tuple[Bid, ...]]:
+    """The same buyers, with a knapsack of hostile bids that nobody can prove the best of."""
+    knapsack, auction = draw_knapsack(size=24), shared_auction()
+    auction = msgspec.structs.replace(
+        auction,
+        orders=(*auction.orders, *knapsack.orders),
+        offers=(*auction.offers, *knapsack.offers),
+        series=(*auction.series, *knapsack.series),
+        rules=msgspec.structs.replace(auction.rules, winners_budget=1),
+    )
+    return auction, (*shared_bids(), *knapsack.bids)
+
+
+def test_rewards_beside_a_choice_that_is_not_proved_pass_where_they_are() -> None:
+    auction, bids = besieged()
+    outcome = arbitrate(auction, [submit(bid.solver, 1, bid) for bid in bids], versions={})
+    assert not outcome.choice.proved
+    paid = {row.solver: (row.amount, row.proved) for row in outcome.rewards}
+    assert paid == {"ann": (50, True), "ben": (30, True), "mallory": (0, False)}
+    judge(auction, bids, outcome)
+    plain = msgspec.json.decode(encode(outcome))
+    row(plain, "mallory")["proved"] = True
+    row(plain, "mallory")["amount"] = row(plain, "mallory")["cap"]
+    with pytest.raises(VerificationError) as caught:
+        judge(auction, bids, msgspec.convert(plain, Outcome))
+    assert caught.value.rule in ("reward_without", "reward_proved")
+
+
+def test_a_proof_that_is_claimed_for_a_choice_that_can_be_bettered_is_refused() -> None:
+    """Ben's bid is left out of the winners, and everything else follows from that."""
+    plain = msgspec.json.decode(encode(decided()))
+    left_out = deal(plain, "b")
+    plain["deals"].remove(left_out)
+    next(each for each in plain["bids"] if each["bid"] == "b")["reason"] = "outbid"
+    plain["choice"].update(score=plain["choice"]["score"] - left_out["score"], proved=False)
+    plain["rewards"] = [row(plain, "ann")]
+    row(plain, "ann").update(without=plain["choice"]["score"] - 1, marginal=1, amount=1)
+    with pytest.raises(VerificationError, match="reward"):
         judge(shared_auction(), shared_bids(), msgspec.convert(plain, Outcome))
 
 
