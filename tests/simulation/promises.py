@@ -3,7 +3,7 @@
 from collections import Counter
 
 from chains.ledger import RESERVE, deal_account, owner_account, solver_account
-from chains.units import USDC, DealId
+from chains.units import USDC
 from intents.collateral import requirement_of
 from intents.settlement import plan_settlement
 from solvers.auction import Auction
@@ -56,7 +56,7 @@ def _check_settlement(auction: Auction, deal: Deal, bid: Bid) -> None:
         for fill in deal.fills
     }
     plan = plan_settlement(to_problem(auction), bid=bid, deal=deal, requirements=requirements)
-    clearing = deal_account(DealId(deal.deal))
+    clearing = deal_account(deal.deal)
     cash: Counter[str] = Counter()
     bridges: Counter[tuple[str, str]] = Counter()
     for leg in plan.legs:
