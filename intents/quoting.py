@@ -33,7 +33,8 @@ from router.reach import Reach
 from router.timing import plan_deadlines
 from solvers.auction import Rules
 from solvers.explanation import describe_order
-from solvers.obstacles import Obstacle, find_plain_obstacle, numbers, search_obstacle
+from solvers.obstacles import Obstacle, find_plain_obstacle, search_obstacle
+from solvers.outcome import numbers
 from solvers.problem import to_problem
 from solvers.reasons import OrderReason
 

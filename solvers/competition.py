@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from chains.units import MICRO, floor_div
+from chains.units import floor_div
 from solvers.auction import Auction
 from solvers.codec import digest, encode
 from solvers.contestant import Contestant
@@ -69,8 +69,8 @@ class RoundResult:
 class Competition:
     """Some solvers that compete in one round after another, in their own processes.
 
-    All methods belong to one event loop, whose thread must live as long as the processes are needed:
-    they end with the thread that started them. One round runs at a time.
+    All methods belong to one event loop. One round runs at a time. `close` ends the processes; where it is
+    never called they end with the market's process, whose end closes the sockets that their keepers read.
 
     Raises
     ------
@@ -137,9 +137,9 @@ class Competition:
         """Run one round.
 
         `window_s` is the solve window in seconds of real time: the auction's own `solve_us`, by which
-        bids are judged late. Arrivals count in microseconds from its opening and are at least 1. `stock`
-        is what is free at solvers' own stock venues. Solvers that are `benched` are not asked; the value
-        is the detail of their reports (`bond_exhausted`).
+        bids and quotes are judged late. Arrivals count in microseconds from its opening and are at least 1.
+        `stock` is what is free at solvers' own stock venues. Solvers that are `benched` are not asked; the
+        value is the detail of their reports (`bond_exhausted`).
 
         Raises
         ------
@@ -178,7 +178,7 @@ class Competition:
         content, content_hash = msgspec.Raw(encode(auction)), auction.content_hash
         opened_ns = time.monotonic_ns()
         opened_s = opened_ns / 1_000_000_000
-        inboxes = {each.name: self._inbox(stock.get(each.name, {}), window_s) for each in asked}
+        inboxes = {each.name: self._inbox(stock.get(each.name, {}), auction.solve_us) for each in asked}
         ended = []
         for each in asked:
             request = RoundRequest(
@@ -206,8 +206,7 @@ class Competition:
             quotes=tuple((name, each) for name, inbox in inboxes.items() for each in inbox.sets),
         )
 
-    def _inbox(self, venues: Collection[str], window_s: float) -> QuotesInbox:
-        window_us = int(window_s * MICRO)
+    def _inbox(self, venues: Collection[str], window_us: int) -> QuotesInbox:
         return QuotesInbox(venues=venues, window_us=window_us, set_bytes=self._limits.quotes_bytes)
 
 

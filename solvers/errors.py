@@ -2,8 +2,7 @@
 
 SolversError                anything below, for one `except`
 ├── FormatError             bytes that are not a canonical auction, bid or outcome
-├── SpecError               a solver SPEC that names nothing that can be loaded
-└── StrategyError           a strategy broke the contract of `solve`
+└── SpecError               a solver SPEC that names nothing that can be loaded
 
 A bid that breaks a rule of the market is refused with a `Violation`, a value, never an exception.
 """
@@ -19,7 +18,3 @@ class FormatError(SolversError, ValueError):
 
 class SpecError(SolversError, ValueError):
     """A solver SPEC (entry-point name, ``path.py:Class`` or URL) cannot be loaded."""
-
-
-class StrategyError(SolversError):
-    """A strategy broke the contract of ``solve(auction, context)``."""

@@ -23,8 +23,8 @@ from typing import Final
 from msgspec import UNSET
 
 from solvers.auction import Order
-from solvers.obstacles import Obstacles, numbers
-from solvers.outcome import FilledOrder, Numbers, OrderRecord
+from solvers.obstacles import Obstacles
+from solvers.outcome import FilledOrder, Numbers, OrderRecord, numbers
 from solvers.reasons import BidReason, OrderReason
 from solvers.verification import FeasibleBid
 from solvers.view import AuctionView, is_payoff

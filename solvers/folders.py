@@ -13,12 +13,24 @@ from pathlib import Path
 _AS_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
+def open_folder(folder: str) -> int:
+    """A descriptor of a folder, through which it can be emptied wherever it is moved to."""
+    return os.open(folder, _AS_FOLDER)
+
+
+def empty_folder(top: int) -> None:
+    """Remove all that is in an open folder; what the system does not let go stays, without an error."""
+    with suppress(OSError):
+        os.fchmod(top, stat.S_IRWXU)
+        _empty(top)
+
+
 def remove_folder(folder: str) -> None:
     """Remove a folder and all that is in it; what the system does not let go stays, without an error."""
     with suppress(OSError):
-        top = os.open(folder, _AS_FOLDER)
+        top = open_folder(folder)
         try:
-            _empty(top)
+            empty_folder(top)
         finally:
             os.close(top)
         Path(folder).rmdir()

@@ -29,10 +29,11 @@ import socket
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from chains.units import ceil_div
-from solvers.folders import remove_folder
+from solvers.folders import empty_folder, open_folder
 from solvers.limits import MEMORY_BYTES, MIB, TASKS_MAX, WRITTEN_BYTES
 from solvers.process_tree import (
     PROC,
@@ -192,10 +193,13 @@ def main(arguments: list[str]) -> int:
     spec, name, folder, descriptor = arguments
     control = socket.socket(fileno=int(descriptor))
     os.chdir(folder)
+    # The worker may rename its folder, and put another in its place.
+    top = open_folder(folder)
     _adopt_orphans()
     worker = os.fork()
     if worker == 0:
         control.close()
+        os.close(top)
         os.setpgid(0, 0)
         _become_worker(spec, name)
     _stand_aside(worker)
@@ -205,7 +209,9 @@ def main(arguments: list[str]) -> int:
     finally:
         keeper.end_all()
         os.chdir("/")
-        remove_folder(folder)
+        empty_folder(top)
+        with suppress(OSError):
+            Path(folder).rmdir()
     return 0
 
 

@@ -21,11 +21,10 @@ can be said without naming the rival that was in its way.
 from collections import defaultdict
 from collections.abc import Mapping
 
-from chains.units import WIRE_MAX
 from router.alone import Alone, filling_limit
 from router.problem import Demand, Problem
 from router.reach import LegReach, Reach
-from solvers.outcome import Numbers
+from solvers.outcome import Numbers, numbers
 from solvers.reasons import OrderReason
 
 Obstacle = tuple[OrderReason, Numbers]
@@ -80,12 +79,6 @@ def search_obstacle(alone: Alone, demand: Demand) -> Obstacle:
     limit = filling_limit(demand, cheapest)
     reason = OrderReason.COSTS_SHORT if demand.limit < limit else OrderReason.NO_BID
     return reason, numbers(demand.intent, demand.limit, limit)
-
-
-def numbers(where: str, found: int, allowed: int) -> Numbers:
-    """The numbers of a record; those too large for the wire are cut there."""
-    found, allowed = (max(-WIRE_MAX, min(WIRE_MAX, amount)) for amount in (found, allowed))
-    return Numbers(where=where, found=found, allowed=allowed)
 
 
 def _find_missing(legs: tuple[LegReach, ...]) -> Obstacle | None:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from chains.package import Package
+from chains.units import WIRE_MAX
 from chains.wire import Count, Id, Positive, Signed, Wire
 
 HOUSE = "house"
@@ -38,6 +39,12 @@ class Numbers(Wire, frozen=True, kw_only=True):
     where: str
     found: int
     allowed: int
+
+
+def numbers(where: str, found: int, allowed: int) -> Numbers:
+    """The numbers of a record; those too large for the wire are cut there."""
+    found, allowed = (max(-WIRE_MAX, min(WIRE_MAX, amount)) for amount in (found, allowed))
+    return Numbers(where=where, found=found, allowed=allowed)
 
 
 class BidRecord(Wire, frozen=True, kw_only=True):

@@ -128,11 +128,6 @@ class SolverProcess:
         """The keeper's process id, which is also the id of the session of everything it keeps."""
         return self._popen.pid
 
-    @property
-    def folder(self) -> str:
-        """The folder that its processes work in."""
-        return self._folder
-
     def send(self, data: bytes) -> None:
         """Write bytes to its standard input without waiting for it to read them."""
         self._outgoing = memoryview(bytes(self._outgoing) + data)

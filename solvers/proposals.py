@@ -11,6 +11,7 @@ are the best set of all.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Final
 
 import msgspec
 
@@ -19,6 +20,10 @@ from solvers.bid import Bid
 from solvers.problem import to_bid
 from solvers.verification import FeasibleBid, verify_bid
 from solvers.view import AuctionView
+
+RESERVE_S: Final = 0.3
+"""What a strategy keeps of its time: back ends overrun their limits a little, and bids have to be verified
+and sent."""
 
 
 def propose_plans(view: AuctionView, plans: Iterable[Plan], *, solver: str) -> Iterator[Bid]:

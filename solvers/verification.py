@@ -25,7 +25,7 @@ from router.problem import Plan
 from router.timing import last_decision_us, plan_deadlines
 from solvers.bid import Bid
 from solvers.contents import CONTENT_CHECKS
-from solvers.outcome import ChainAmount, FilledOrder, Numbers, PackagePrice
+from solvers.outcome import ChainAmount, FilledOrder, Numbers, PackagePrice, numbers
 from solvers.prices import fill_payments, set_prices
 from solvers.problem import to_plan
 from solvers.reasons import Rule
@@ -295,7 +295,6 @@ BALANCE_CHECKS: Final[dict[Rule, BalanceCheck]] = {
 
 
 def _violation(rule: Rule, finding: Finding) -> Violation:
-    """A finding as a record; numbers too large for the wire are cut there, the text holds them whole."""
-    found, allowed = (max(-WIRE_MAX, min(WIRE_MAX, number)) for number in (finding.found, finding.allowed))
-    numbers = Numbers(where=finding.where, found=found, allowed=allowed)
-    return Violation(rule=rule, numbers=numbers, text=finding.text)
+    """A finding as a record; the text holds numbers whole that are too large for the wire."""
+    cut = numbers(finding.where, finding.found, finding.allowed)
+    return Violation(rule=rule, numbers=cut, text=finding.text)

@@ -15,6 +15,8 @@ comes of such a limit is told apart, with the number. Its processes are ended by
 This is a fence against accidents and floods, not a sandbox: a strategy runs with the rights of the
 market's user. Not held back are:
 
+- what it writes and deletes outside its folder: all that the market's user may, the market's database too; a
+  folder of its own that it renames is emptied, but stays;
 - what it reads: files, the network, the memory of rivals (Linux lets a user's processes trace each
   other unless ``kernel.yama.ptrace_scope`` forbids it);
 - signals that it sends on purpose to the market, to rivals or to its own keeper; if it kills its keeper

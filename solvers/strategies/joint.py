@@ -5,7 +5,6 @@ It starts from the greedy answer, which is valid at once, and yields whatever is
 
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import Final
 
 from chains.package import Package, reduce_legs
 from router.greedy import clear_greedily
@@ -13,12 +12,9 @@ from router.joint import improve_jointly
 from router.problem import Demand
 from solvers.auction import Auction
 from solvers.bid import Bid
-from solvers.proposals import propose_answers
+from solvers.proposals import RESERVE_S, propose_answers
 from solvers.strategy import SolveContext
 from solvers.view import view_auction
-
-RESERVE_S: Final = 0.3
-"""Back ends overrun their limits a little, and bids have to be verified and sent."""
 
 
 class Joint:

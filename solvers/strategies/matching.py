@@ -6,17 +6,13 @@ need not be alike, over chains where the fees allow it. What no other order answ
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Final
 
 from router.joint import improve_jointly
 from solvers.auction import Auction
 from solvers.bid import Bid
-from solvers.proposals import propose_answers
+from solvers.proposals import RESERVE_S, propose_answers
 from solvers.strategy import SolveContext
 from solvers.view import view_auction
-
-RESERVE_S: Final = 0.3
-"""Back ends overrun their limits a little, and bids have to be verified and sent."""
 
 
 class Matching:

@@ -23,9 +23,10 @@ from solvers.auction import Auction, Order
 from solvers.bid import Bid
 from solvers.codec import encode
 from solvers.outcome import HOUSE, Deal, Outcome, Submission
+from solvers.proposals import RESERVE_S
 from solvers.reference import with_reference
 from solvers.strategies.greedy import Greedy
-from solvers.strategies.joint import RESERVE_S, Joint
+from solvers.strategies.joint import Joint
 from solvers.strategy import SolveContext, Strategy
 from tests.simulation.slices import Slice
 

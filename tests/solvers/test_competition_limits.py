@@ -6,6 +6,7 @@ a clock in the market's loop watches that nothing holds it up.
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -251,6 +252,15 @@ def test_a_folder_is_removed_whatever_is_in_it() -> None:
     assert folder.name.startswith("solvent-solver-")
     assert not folder.exists()
     assert (Path(__file__).parent / "misbehaving" / "writing.py").is_file()
+
+
+def test_a_folder_that_is_moved_is_emptied_where_it_is() -> None:
+    result = run_attack("writing.py:MovesItsFolder")
+    moved = Path(contents(result, "bad-0")[0].strip('"'))
+    other = moved.with_name(moved.name.removesuffix("-moved"))
+    assert [*moved.iterdir()] == []
+    moved.rmdir()
+    shutil.rmtree(other, ignore_errors=True)
 
 
 def test_what_cannot_be_interrupted_ends_with_the_window() -> None:

@@ -1,5 +1,8 @@
 """Stock quotes among real processes: handed back beside the bids, in time, from their own solver, few."""
 
+from msgspec.structs import replace
+
+from chains.units import MICRO
 from solvers.competition import Competition
 from solvers.limits import Limits
 from solvers.reasons import SolverReason
@@ -57,12 +60,25 @@ def test_quotes_of_a_solver_that_never_ends_stand() -> None:
 def test_quotes_within_the_grace_are_late_and_those_before_stand() -> None:
     async def script(competition: Competition) -> None:
         stock = {"maker": {"east-stock": FREE}}
-        result = await competition.run(AUCTION, window_s=SHORT_S, stock=stock)
+        short = replace(AUCTION, solve_us=int(SHORT_S * MICRO))
+        result = await competition.run(short, window_s=SHORT_S, stock=stock)
         assert result.quotes == (("maker", selling("east-stock", 1)),)
         assert detail(result, "maker").startswith("quotes: late: east-stock: came 1,0")
 
     # A grace that even a busy machine keeps.
     play(solver("maker", "quoting.py:LateMaker"), script=script, limits=Limits(grace_s=WINDOW_S))
+
+
+def test_quotes_are_late_by_the_auctions_own_window_as_bids_are() -> None:
+    """To the microsecond: a window in seconds is a float, and may say a little less."""
+
+    async def script(competition: Competition) -> None:
+        stock = {"maker": {"east-stock": FREE}}
+        result = await competition.run(replace(AUCTION, solve_us=1), window_s=WINDOW_S, stock=stock)
+        assert result.quotes == ()
+        assert "after the opening of 1 us" in detail(result, "maker")
+
+    play(solver("maker", "quoting.py:Maker"), script=script)
 
 
 def test_what_is_no_quote_of_ones_own_is_told_in_the_report() -> None:

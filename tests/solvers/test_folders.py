@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from solvers.folders import remove_folder
+from solvers.folders import empty_folder, open_folder, remove_folder
 
 
 @pytest.mark.parametrize(("name", "depth"), [("x", 1), ("a-folder-of-some-name", 300)])
@@ -28,6 +28,23 @@ def test_no_depth_and_no_mode_protects_what_is_in_it(tmp_path: Path, name: str, 
     remove_folder(str(folder))
     assert not folder.exists()
     assert (outside / "file").read_text() == "stays"
+
+
+def test_a_folder_that_is_moved_and_closed_is_emptied_where_it_is(tmp_path: Path) -> None:
+    folder, moved, rival = tmp_path / "folder", tmp_path / "moved", tmp_path / "rival"
+    for each in (folder, rival):
+        (each / "inner").mkdir(parents=True)
+        (each / "inner" / "file").write_text("x")
+    top = open_folder(str(folder))
+    try:
+        folder.rename(moved)
+        rival.rename(folder)
+        moved.chmod(0)
+        empty_folder(top)
+    finally:
+        os.close(top)
+    assert [*moved.iterdir()] == []
+    assert (folder / "inner" / "file").exists()
 
 
 def test_what_is_no_folder_or_cannot_be_removed_is_left_alone(tmp_path: Path) -> None:

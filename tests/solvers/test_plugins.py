@@ -1,5 +1,6 @@
 """The plug-in door: what each SPEC loads, and the one error that everything wrong becomes."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,10 @@ from solvers.plugins import check_solver_name, list_strategies, load_strategy, s
 from solvers.strategy import Strategy
 
 STRATEGIES = Path(__file__).parent / "misbehaving"
-BUILT_IN = ("greedy", "joint", "single")
+ROOT = Path(__file__).resolve().parent.parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+BUILT_IN = PROJECT["entry-points"]["solvent.solvers"]
+"""Where each of the strategies that come with the project is, by name."""
 
 
 @pytest.fixture
@@ -37,7 +41,14 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_built_in_strategies_come_through_the_same_door(name: str) -> None:
     assert name in list_strategies()
     assert solver_name(name) == name
-    assert isinstance(load_strategy(name), Strategy)
+    strategy = load_strategy(name)
+    assert isinstance(strategy, Strategy)
+    assert f"{type(strategy).__module__}:{type(strategy).__name__}" == BUILT_IN[name]
+
+
+def test_every_strategy_in_the_folder_has_an_entry_point() -> None:
+    modules = {path.stem for path in (ROOT / "solvers" / "strategies").glob("[a-z]*.py")}
+    assert {place.partition(":")[0].rpartition(".")[2] for place in BUILT_IN.values()} == modules
 
 
 def test_an_installed_distribution_adds_a_strategy(installed: Path) -> None:

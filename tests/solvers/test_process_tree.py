@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from solvers import process_tree
 from solvers.process_tree import (
     count_running,
     count_tasks_of,
@@ -112,12 +113,15 @@ def test_what_is_gone_is_nothing_and_harms_nobody() -> None:
         read_stat(f"{gone}")
 
 
-def test_the_tasks_of_a_user_are_counted_with_their_threads() -> None:
-    before = count_tasks_of(os.getuid())
-    with program(FAMILY):
-        # Others of the same user come and go meanwhile.
-        assert count_tasks_of(os.getuid()) >= min(before, 4)
+def test_the_tasks_of_a_user_are_counted_with_their_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     assert count_tasks_of(2**31) == 0
+    with program(FAMILY) as parent:
+        family = [parent.pid, *(each.pid for each in find_descendants(parent.pid))]
+        assert count_tasks_of(os.getuid()) >= 4
+        # Others of the same user come and go meanwhile.
+        monkeypatch.setattr(process_tree, "_all_pids", lambda: family)
+        assert count_tasks_of(os.getuid()) == 4
+        assert count_tasks_of(2**31) == 0
 
 
 def test_a_name_with_brackets_and_spaces_hides_nothing() -> None:

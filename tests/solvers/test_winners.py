@@ -133,12 +133,32 @@ def test_ties_go_to_the_smallest_sum_then_the_smallest_list_then_the_digests():
 
 
 def test_order_of_arrival_changes_nothing():
-    candidates, capacities = random_market(7)
-    answers = {
-        choose_winners(random.Random(seed).sample(candidates, len(candidates)), capacities, budget=BUDGET)
-        for seed in range(10)
-    }
-    assert len(answers) == 1
+    """Also where several bids compete, and where several sets score the same."""
+    competing = tied = 0
+    for market in range(60):
+        candidates, capacities = random_market(market)
+        scoring = [each for each in candidates if each.score > 0]
+        competing += any(len(group) > 1 for group in split_components(scoring, capacities))
+        tied += len(best_subsets(scoring, capacities)) > 1
+        answers = {
+            choose_winners(random.Random(seed).sample(candidates, len(candidates)), capacities, budget=BUDGET)
+            for seed in range(6)
+        }
+        assert len(answers) == 1, f"market {market}"
+    assert competing > 30
+    assert tied > 5
+
+
+def best_subsets(scoring, capacities):
+    """All sets of the greatest score."""
+    subsets = [
+        subset
+        for size in range(len(scoring) + 1)
+        for subset in combinations(scoring, size)
+        if fits(subset, capacities)
+    ]
+    top = max(sum(each.score for each in subset) for subset in subsets)
+    return [subset for subset in subsets if sum(each.score for each in subset) == top]
 
 
 def test_components_share_neither_claims_nor_scarce_resources():

@@ -46,6 +46,20 @@ class ToManyFiles(Writing):
             Path(f"short-{number}").write_bytes(PIECE * 16)
 
 
+class MovesItsFolder:
+    """Its folder under another name, full, and another one in its place."""
+
+    def solve(self, auction: Auction, context: SolveContext) -> Iterator[object]:
+        folder = Path.cwd()
+        moved = folder.with_name(f"{folder.name}-moved")
+        (folder / "inner").mkdir()
+        (folder / "inner" / "file").write_text("kept")
+        folder.rename(moved)
+        folder.mkdir()
+        (folder / "file").write_text("not the market's")
+        yield str(moved)
+
+
 class LeavesMess:
     """Folders too deep for a path, one that cannot be entered, and a link that leads outside."""
 
