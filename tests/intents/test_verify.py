@@ -218,6 +218,8 @@ def forget_winner(parts: Parts) -> None:
     won["reason"] = "outbid"
     for name in ("score", "bound"):
         parts["outcome"]["choice"][name] -= lost["score"]
+    for row in parts["outcome"]["rewards"]:
+        row["without"] -= lost["score"]
     for fill in lost["fills"]:
         row = next(each for each in parts["outcome"]["orders"] if each["intent"] == fill["intent"])
         row["units"], row["reason"] = 0, "outbid"

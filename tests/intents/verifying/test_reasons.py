@@ -13,7 +13,7 @@ from intents.verifying.reasons import check_fates
 from intents.verifying.sheet import Sheet
 from solvers.arbitration import arbitrate
 from solvers.auction import Auction, Rules
-from solvers.bid import Bid
+from solvers.bid import Bid, Fee
 from solvers.codec import encode
 from solvers.outcome import HOUSE, Numbers, OrderRecord, Outcome, Submission
 from solvers.reasons import OrderReason
@@ -145,14 +145,15 @@ def contest() -> tuple[Auction, tuple[Submission, ...]]:
         rules=Rules(fee_per_lot=0, bids_per_solver=2),
     )
     ann, ben = make_bid({"ann": 2}, {CHEAP: 2}, bid="ann"), make_bid({"ben": 2}, {CHEAP: 2}, bid="ben")
+    dearer = replace(ann, solver="carol", fee=(Fee(chain="hub", amount=1),))
     sent = [
         (ann, 3),
         (replace(ben, solver="bob"), 3),
         (replace(ann, bid="again", solver="bob", fills=ann.fills), 4),
-        (replace(ann, solver="carol"), 5),
-        (replace(ann, solver="carol"), 6),
-        (replace(ann, solver="carol", bid="two"), 7),
-        (replace(ann, solver="carol", bid="three"), 8),
+        (dearer, 5),
+        (dearer, 6),
+        (replace(dearer, bid="two"), 7),
+        (replace(dearer, bid="three"), 8),
         (replace(ann, solver="dora"), SOLVE_US + 9),
         (replace(ann, solver="eve", fills=(replace(ann.fills[0], units=1),)), 9),
     ]
